@@ -1,0 +1,79 @@
+"""One device as we know it, apart from what it says: registration and observed history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Profile(StrEnum):
+    """Trust profile, from the provisioning record, never from the device (HOUSE: trust)."""
+
+    P0 = "P0"  # stock firmware, software key in plain NVS
+    P1 = "P1"  # stock firmware, hardware key
+    P2 = "P2"  # secure boot, frozen agent, REPL sealed
+
+
+class Lifecycle(StrEnum):
+    PREREGISTERED = "preregistered"
+    PENDING = "pending"
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+    RETIRED = "retired"
+
+
+@dataclass(frozen=True, slots=True)
+class Provisioning:
+    """What the factory line saw and wrote down; the fuses are monotonic from here on."""
+
+    at: int  # unix s
+    profile: Profile
+    fuses: str  # hex, as in DeviceClaims.fuses
+    claims_digest: bytes  # the set of the first verified attestation
+    failing: tuple[str, ...] = ()  # duties that the line's own record already showed unmet
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """Device-scoped `r.` names, from our own registry."""
+
+    device: str
+    ueid: str  # hex
+    model: str | None
+    chip: str | None
+    enrolled: bool = True
+    decommissioned: bool = False
+    ueid_owners: int = 1
+    key_owners: int = 1
+    key_origin: str = "nvs"  # nvs efuse ds secure-element
+    market: str | None = None
+    product_class: str | None = None  # consumer industrial; None: own use
+    own_use: bool = True
+    monitoring_optout: bool = False
+    placed_on_market: int | None = None  # unix s; None: own use, never placed
+    lifecycle: Lifecycle = Lifecycle.ACTIVE
+    provisioning: Provisioning | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """`v.` names: what the verifier saw itself. None: no feed."""
+
+    ueid_bound_to_key: bool | None = None
+    sig_alg: str | None = None
+    last_evidence: int | None = None
+    boot_forks: int | None = None
+    counter_regressions: int | None = None
+    fuse_regressions: int | None = None
+    skew_s: int | None = None
+    reconnects_per_h: int | None = None
+    boots_24h: int | None = None
+    newer_release_since: int | None = None
+    support_end_max_seen: int | None = None
+    shown_before: frozenset[str] = frozenset()  # d. names that this same firmware showed before
+
+
+def fuse_regressions(recorded: str, reported: str) -> int:
+    """Count the fuses that were burned in the record and are not burned in the report."""
+    raise NotImplementedError

@@ -1,0 +1,39 @@
+"""Whose word it is: the one door between Evidence and VerifiedEvidence (RFC 9052 section 4.4)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
+from .evidence import Evidence
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """An enrolled key, as our own table holds it."""
+
+    key_id: bytes  # first 8 bytes of the COSE Key Thumbprint (RFC 9679)
+    device: str  # our own device id
+    ueid: bytes
+    algorithm: int
+    public_key: EllipticCurvePublicKey
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedEvidence:
+    """Evidence whose signature holds under an enrolled key; only `authenticate` makes one."""
+
+    key: KnownKey
+    payload: bytes
+    claims_set: bytes | None
+
+
+def authenticate(evidence: Evidence, key: KnownKey | None) -> VerifiedEvidence:
+    """Check the signature under the key that our table holds for this key id.
+
+    Raises UnknownSigner (`key.unknown`, `key.revoked`), Unsupported (`cose.algorithm`) or
+    BadSignature (`sig.bad`).
+    """
+    raise NotImplementedError
