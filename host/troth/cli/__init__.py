@@ -50,9 +50,7 @@ class _Nouns(click.Group):
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 @click.option("--debug", is_flag=True, help="show tracebacks")
 @click.pass_context
-def root(
-    ctx: click.Context, home: str | None, db: str | None, as_json: bool, debug: bool
-) -> None:
+def root(ctx: click.Context, home: str | None, db: str | None, as_json: bool, debug: bool) -> None:
     """Troth lets a device give its word and lets its owner check it against the law."""
     ctx.obj = {"home": home, "db": db, "json": as_json, "debug": debug}
 

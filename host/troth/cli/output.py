@@ -1,0 +1,128 @@
+"""What every command shares: JSON or text, failures told to people, exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import click
+
+from ..trouble import Trouble
+
+OK, FAILED, USAGE, NON_COMPLIANT, NOT_TRUSTED, UNKNOWN, BOARD, SERVER = range(8)
+INTERRUPTED = 130
+
+# the first word of a code decides the exit code; what is not listed is 1
+_EXITS = {
+    **dict.fromkeys(
+        (
+            "baseline",
+            "config",
+            "device",
+            "duty",
+            "evidence",
+            "fault",
+            "file",
+            "home",
+            "key",
+            "policy",
+            "regime",
+            "release",
+            "scenario",
+            "statement",
+            "usage",
+        ),
+        USAGE,
+    ),
+    **dict.fromkeys(("agent", "board", "chip", "port", "vm"), BOARD),
+    **dict.fromkeys(("server", "tls"), SERVER),
+    **dict.fromkeys(
+        ("cbor", "claim", "cose", "id", "nonce", "profile", "set", "sig", "size"), NOT_TRUSTED
+    ),
+}
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(command: F) -> F:
+    """Give a command or group its own `--json`, so that the flag works before and after it."""
+
+    def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        if value:
+            ctx.ensure_object(dict)["json"] = True
+
+    return click.option(
+        "--json", is_flag=True, expose_value=False, callback=remember, help="print JSON"
+    )(command)
+
+
+def wants_json() -> bool:
+    """Has the user asked for JSON, before or after the verb?"""
+    obj = click.get_current_context().find_root().obj
+    return bool(obj and obj.get("json"))
+
+
+def print_json(document: dict[str, Any]) -> None:
+    """One document on stdout; every document names its schema."""
+    print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def exit_code(code: str) -> int:
+    """The exit code that belongs to a stable error code."""
+    return _EXITS.get(code.partition(".")[0], FAILED)
+
+
+def run(command: click.Command) -> int:
+    """Run the command line and turn every ending into an exit code."""
+    try:
+        result = command.main(standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as err:
+        click.echo(err.format_message())
+        return OK
+    except click.ClickException as err:
+        err.show()
+        return USAGE
+    except Trouble as trouble:
+        return _tell(trouble)
+    except (click.Abort, KeyboardInterrupt):
+        return INTERRUPTED
+    except BrokenPipeError:
+        # the reader left; keep the interpreter from complaining about it at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except Exception as err:
+        if "--debug" in sys.argv:
+            raise
+        return _tell(
+            Trouble(
+                "internal",
+                f"this is a fault of Troth: {type(err).__name__}: {err}",
+                fix="run again with troth --debug ... and report what it prints",
+            )
+        )
+    return result if isinstance(result, int) else OK
+
+
+def _tell(trouble: Trouble) -> int:
+    """Print what, why and the next command on stderr; with --json the same as a document."""
+    print(f"error[{trouble.code}] {trouble.what}", file=sys.stderr)
+    if trouble.why:
+        print(f"  {trouble.why}", file=sys.stderr)
+    if trouble.fix:
+        print(f"  fix:  {trouble.fix}", file=sys.stderr)
+    code = exit_code(trouble.code)
+    if "--json" in sys.argv:
+        print_json(
+            {
+                "schema": "troth/error/1",
+                "code": trouble.code,
+                "what": trouble.what,
+                "why": trouble.why,
+                "fix": trouble.fix,
+                "exit": code,
+            }
+        )
+    return code

@@ -1,0 +1,163 @@
+"""The one frozen Settings: a home's troth.toml and policy.toml, read once by the shell."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .core.reference import Policy
+from .trouble import Trouble
+
+_SERVE = {"bind": "127.0.0.1:8443", "pages": "127.0.0.1:8080"}
+_STORE = {"db": "sqlite:///troth.db"}
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where things are and what the operator chose; handed on as plain arguments."""
+
+    home: Path
+    db: str
+    bind: str
+    pages: str
+    policy: Policy
+    challenge_ttl_s: int
+
+    @property
+    def keys(self) -> Path:
+        """The folder of dev keys and certificates, git-ignored, 0700."""
+        return self.home / "certs" / "dev"
+
+    @property
+    def ca_cert(self) -> Path:
+        return self.keys / "ca.pem"
+
+    @property
+    def server_cert(self) -> Path:
+        return self.keys / "server.pem"
+
+    @property
+    def server_key(self) -> Path:
+        return self.keys / "server.key"
+
+    @property
+    def ear_key(self) -> Path:
+        return self.keys / "ear.key"
+
+    @property
+    def release_key(self) -> Path:
+        return self.keys / "release.key"
+
+    @property
+    def baseline_key(self) -> Path:
+        return self.keys / "baseline.key"
+
+
+def find_home(given: str | None) -> Path:
+    """The home that was named, else the nearest parent folder that has a troth.toml, else here."""
+    if given:
+        return Path(given).resolve()
+    here = Path.cwd()
+    return next((at for at in (here, *here.parents) if (at / "troth.toml").is_file()), here)
+
+
+def load_settings(home: str | None = None, db: str | None = None) -> Settings:
+    """Read a home. Raises Trouble `home.missing`, `config.*` or `policy.*`."""
+    root = find_home(home)
+    if not (root / "troth.toml").is_file():
+        raise Trouble(
+            "home.missing", f"no troth.toml in {root} or above it", fix="troth init, or --home DIR"
+        )
+    config = _read(root / "troth.toml", "config")
+    _only(config, {"serve", "store"}, root / "troth.toml", "config")
+    serve = _section(config, "serve", _SERVE, root / "troth.toml")
+    store = _section(config, "store", _STORE, root / "troth.toml")
+    policy, ttl = read_policy(root / "policy.toml")
+    return Settings(
+        root, _absolute(db or store["db"], root), **serve, policy=policy, challenge_ttl_s=ttl
+    )
+
+
+def read_policy(path: Path) -> tuple[Policy, int]:
+    """The operator's own numbers and the life of a challenge in seconds; Trouble `policy.*`."""
+    said = _read(path, "policy") if path.is_file() else {}
+    default = Policy()
+    day = 86_400
+    want: dict[str, tuple[type, Any]] = {
+        "max_evidence_age_s": (int, default.max_evidence_age),
+        "approved_algs": (list, list(default.approved_algs)),
+        "max_reconnects_per_h": (int, default.max_reconnects),
+        "max_boots_24h": (int, default.max_boots_24h),
+        "fix_grace_days": (int, default.fix_grace // day),
+        "anchors": (list, []),
+        "challenge_ttl_s": (int, 300),
+    }
+    _only(said, set(want), path, "policy")
+    got = {}
+    for key, (kind, value) in want.items():
+        got[key] = said.get(key, value)
+        if type(got[key]) is not kind or (kind is int and got[key] <= 0):
+            article = "a whole number above 0" if kind is int else "a list of strings"
+            raise Trouble(
+                "policy.type",
+                f"{key} in {path.name} must be {article}, not {got[key]!r}",
+                fix=f"edit {path}",
+            )
+        if kind is list and not all(type(item) is str for item in got[key]):
+            raise Trouble(
+                "policy.type", f"{key} in {path.name} must hold strings only", fix=f"edit {path}"
+            )
+    policy = Policy(
+        max_evidence_age=got["max_evidence_age_s"],
+        approved_algs=tuple(got["approved_algs"]),
+        max_reconnects=got["max_reconnects_per_h"],
+        max_boots_24h=got["max_boots_24h"],
+        fix_grace=got["fix_grace_days"] * day,
+        anchors=tuple(got["anchors"]),
+    )
+    return policy, got["challenge_ttl_s"]
+
+
+def _read(path: Path, noun: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise Trouble(f"{noun}.syntax", f"{path.name}: {err}", fix=f"edit {path}") from err
+    except OSError as err:
+        raise Trouble(f"{noun}.unreadable", f"cannot read {path}: {err.strerror}") from err
+
+
+def _only(said: dict[str, Any], known: set[str], path: Path, noun: str) -> None:
+    unknown = sorted(set(said) - known)
+    if unknown:
+        raise Trouble(
+            f"{noun}.unknown-key",
+            f"{path.name} has an unknown key {unknown[0]!r}",
+            why=f"known keys: {', '.join(sorted(known))}",
+            fix=f"edit {path}",
+        )
+
+
+def _section(
+    config: dict[str, Any], name: str, default: dict[str, str], path: Path
+) -> dict[str, str]:
+    said = config.get(name, {})
+    if type(said) is not dict:
+        raise Trouble("config.type", f"[{name}] in {path.name} must be a table", fix=f"edit {path}")
+    _only(said, set(default), path, "config")
+    for key, value in said.items():
+        if type(value) is not str:
+            raise Trouble(
+                "config.type", f"{name}.{key} in {path.name} must be a string", fix=f"edit {path}"
+            )
+    return {**default, **said}
+
+
+def _absolute(url: str, home: Path) -> str:
+    """A relative SQLite path is relative to the home, not to where the command was typed."""
+    prefix = "sqlite:///"
+    if url.startswith(prefix) and not url.startswith(prefix + "/"):
+        return prefix + str(home / url.removeprefix(prefix))
+    return url
