@@ -1,0 +1,3 @@
+import troth_agent
+
+troth_agent.run()
