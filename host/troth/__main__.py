@@ -1,0 +1,5 @@
+"""`python -m troth` is the `troth` command."""
+
+from .cli import main
+
+main()
