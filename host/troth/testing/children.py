@@ -39,7 +39,7 @@ class Child:
         return self._process.pid
 
     def document(self, timeout_s: float = 30) -> dict[str, Any]:
-        """Wait for the first JSON document on its stdout; Trouble `child.silent` when none comes."""
+        """Its first JSON document on stdout; Trouble `child.silent` when none comes."""
         out = self._process.stdout
         if out is None:
             raise RuntimeError("a child is always started with a pipe")
