@@ -14,8 +14,8 @@ from .rows import (
     RejectionRow,
     ReleaseRow,
     SetRow,
-    StateRow,
     StatementRow,
+    StateRow,
 )
 from .store import Store
 

@@ -31,8 +31,8 @@ from .rows import (
     RejectionRow,
     ReleaseRow,
     SetRow,
-    StateRow,
     StatementRow,
+    StateRow,
 )
 from .writer import Writer
 
@@ -45,7 +45,7 @@ class Store:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self._memory = intervals.Memory()
-        self._writer = Writer(engines.write)
+        self._writer = Writer(engines.write, on_undone=self._memory.forget)
 
     @classmethod
     def open(cls, url: str, *, create: bool = False) -> Store:
@@ -163,13 +163,9 @@ class Store:
         self, release: str, withdrawal: bytes, *, at: int, actor: str = "maker"
     ) -> None:
         """Keep a verified signed withdrawal. Trouble `release.unknown`, `release.withdrawn`."""
-        self._write(
-            lambda conn: references.withdraw(conn, release, withdrawal, at=at, actor=actor)
-        )
+        self._write(lambda conn: references.withdraw(conn, release, withdrawal, at=at, actor=actor))
 
-    def releases(
-        self, model: str | None = None, chip: str | None = None
-    ) -> tuple[ReleaseRow, ...]:
+    def releases(self, model: str | None = None, chip: str | None = None) -> tuple[ReleaseRow, ...]:
         """Releases, oldest first, withdrawn ones included."""
         return self._read(lambda conn: references.releases(conn, model, chip))
 
@@ -319,9 +315,7 @@ class Store:
         """Devices whose written answers the clock has outrun."""
         return self._read(lambda conn: intervals.due(conn, now))
 
-    def rejections(
-        self, device: str | None = None, *, limit: int = 50
-    ) -> tuple[RejectionRow, ...]:
+    def rejections(self, device: str | None = None, *, limit: int = 50) -> tuple[RejectionRow, ...]:
         """Refused messages, newest first; of one signer, or all."""
         return self._read(lambda conn: evidence.rejections(conn, device, limit))
 

@@ -1,0 +1,77 @@
+"""The audit chain: every change leaves a leaf whose digest covers the leaf before it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+
+from sqlalchemy import func, insert, select
+from sqlalchemy.engine import Connection
+
+from . import schema
+from .rows import AuditRow
+
+_START = bytes(32)
+_table = schema.audit
+
+Leaf = tuple[int, str, str, str, str]  # at, actor, action, subject, detail
+
+
+def append(
+    conn: Connection, at: int, actor: str, action: str, subject: str, detail: str = ""
+) -> None:
+    """Append one leaf."""
+    append_many(conn, [(at, actor, action, subject, detail)])
+
+
+def append_many(conn: Connection, leaves: Sequence[Leaf]) -> None:
+    """Append leaves in their order, under the writer's lock."""
+    if not leaves:
+        return
+    last = conn.execute(select(_table.c.id, _table.c.digest).order_by(_table.c.id.desc()).limit(1))
+    ident, digest = last.one_or_none() or (0, _START)
+    rows = []
+    for ident, leaf in enumerate(leaves, ident + 1):  # noqa: B020  the chain goes on from the last
+        digest = _digest(digest, ident, leaf)
+        at, actor, action, subject, detail = leaf
+        rows.append(
+            {
+                "id": ident,
+                "at": at,
+                "actor": actor,
+                "action": action,
+                "subject": subject,
+                "detail": detail,
+                "digest": digest,
+            }
+        )
+    conn.execute(insert(_table), rows)
+
+
+def rows(conn: Connection, after: int, limit: int) -> tuple[AuditRow, ...]:
+    """Leaves from an id on, in order."""
+    found = conn.execute(
+        select(_table).where(_table.c.id > after).order_by(_table.c.id).limit(limit)
+    )
+    return tuple(AuditRow(*row) for row in found)
+
+
+def breaks(conn: Connection) -> tuple[int, ...]:
+    """Ids of leaves that do not follow from the leaf before them."""
+    wrong, digest, expected = [], _START, 1
+    for row in conn.execute(select(_table).order_by(_table.c.id)):
+        leaf = (row.at, row.actor, row.action, row.subject, row.detail)
+        if row.id != expected or row.digest != _digest(digest, row.id, leaf):
+            wrong.append(row.id)
+        digest, expected = row.digest, row.id + 1
+    return tuple(wrong)
+
+
+def count(conn: Connection) -> int:
+    """How many leaves there are."""
+    return conn.execute(select(func.count()).select_from(_table)).scalar_one()
+
+
+def _digest(before: bytes, ident: int, leaf: Leaf) -> bytes:
+    return hashlib.sha256(before + json.dumps([ident, *leaf]).encode()).digest()

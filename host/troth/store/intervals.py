@@ -1,0 +1,386 @@
+"""Answers over time: an interval is opened, closed once when the answer changes, never rewritten.
+
+An answer changes when its outcome, reason, assurance or party does. Its sentence alone opens a
+new interval only when what the unit reports or what it is compared with changed too: a sentence
+that counts seconds would else write one row per report.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import bindparam, func, insert, or_, select, update
+from sqlalchemy.engine import Connection, Row
+
+from ..core.duties import Appraisal, Assurance, Outcome, Party, Reason, Subject
+from ..core.verdict import State, Verdict
+from . import audit, schema
+from .changes import Subjects
+from .rows import IntervalRow, StateRow
+
+_verdicts, _states, _heads = schema.verdicts, schema.states, schema.heads
+
+_Key = tuple[str, str]  # subject kind, subject
+_CLOSE_VERDICT = (
+    update(_verdicts).where(_verdicts.c.id == bindparam("ident")).values(to=bindparam("at"))
+)
+_CLOSE_STATE = update(_states).where(_states.c.id == bindparam("ident")).values(to=bindparam("at"))
+
+
+@dataclass(slots=True)
+class _Open:
+    """The open answer of one duty."""
+
+    id: int
+    since: int
+    said: Appraisal
+
+
+@dataclass(slots=True)
+class _OpenState:
+    id: int
+    since: int
+    said: tuple[str, str, str, str, str, str]
+
+
+@dataclass(slots=True)
+class Memory:
+    """The open intervals as the writer last saw them: only a copy, forgotten on any doubt."""
+
+    answers: dict[_Key, dict[str, _Open]] = field(default_factory=dict)
+    states: dict[str, _OpenState | None] = field(default_factory=dict)
+    words: dict[_Key, tuple[bytes, int]] = field(default_factory=dict)
+    version: int = -1
+
+    def forget(self) -> None:
+        self.answers.clear()
+        self.states.clear()
+        self.words.clear()
+        self.version = -1
+
+    def check(self, conn: Connection) -> None:
+        """Forget all if another connection wrote since (this one's own writes do not count)."""
+        version = conn.exec_driver_sql("PRAGMA data_version").scalar_one()
+        if version != self.version:
+            self.forget()
+            self.version = version
+
+
+@dataclass(slots=True)
+class Changes:
+    """What one transaction will write into the interval tables, gathered for a few statements."""
+
+    memory: Memory
+    next_verdict: int
+    next_state: int
+    closing: dict[int, int] = field(default_factory=dict)  # verdict id -> at
+    closing_states: dict[int, int] = field(default_factory=dict)
+    opening: dict[int, dict[str, Any]] = field(default_factory=dict)
+    opening_states: dict[int, dict[str, Any]] = field(default_factory=dict)
+    heads: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, conn: Connection, memory: Memory) -> Changes:
+        memory.check(conn)
+        last = conn.execute(
+            select(
+                select(func.max(_verdicts.c.id)).scalar_subquery(),
+                select(func.max(_states.c.id)).scalar_subquery(),
+            )
+        ).one()
+        return cls(memory, (last[0] or 0) + 1, (last[1] or 0) + 1)
+
+    def add(
+        self,
+        conn: Connection,
+        verdict: Verdict,
+        subjects: Subjects,
+        *,
+        at: int,
+        evidence: int | None,
+        words: tuple[bytes, int] | None,
+    ) -> tuple[str, ...]:
+        """Weigh one verdict against what holds; returns the duties whose answer changed."""
+        ids = _ids(verdict.device, subjects)
+        changed = []
+        seen: dict[Subject, tuple[_Key, dict[str, _Open], bool]] = {}
+        for said in verdict.appraisals:
+            place = seen.get(said.subject)
+            if place is None:
+                place = self._place(conn, said.subject, ids, words)
+                seen[said.subject] = place
+            key, held, reworded = place
+            now = held.get(said.duty)
+            if now is not None and not _differs(now.said, said, reworded):
+                continue
+            changed.append(said.duty)
+            if now is not None:
+                self._close(now, at)
+            self._open(key, held, said, at=at if now is None else max(at, now.since), by=evidence)
+        self._state(conn, verdict, ids, at, evidence)
+        return tuple(changed)
+
+    def write(self, conn: Connection) -> None:
+        """Write it all: closings first, so that never two answers are open."""
+        if self.closing:
+            conn.execute(_CLOSE_VERDICT, [{"ident": i, "at": t} for i, t in self.closing.items()])
+        if self.opening:
+            conn.execute(insert(_verdicts), list(self.opening.values()))
+        if self.closing_states:
+            conn.execute(
+                _CLOSE_STATE, [{"ident": i, "at": t} for i, t in self.closing_states.items()]
+            )
+        if self.opening_states:
+            conn.execute(insert(_states), list(self.opening_states.values()))
+
+    def _place(
+        self,
+        conn: Connection,
+        subject: Subject,
+        ids: dict[str, str],
+        words: tuple[bytes, int] | None,
+    ) -> tuple[_Key, dict[str, _Open], bool]:
+        key = (subject.value, ids[subject.value])
+        held = self.memory.answers.get(key)
+        if held is None:
+            held = self.memory.answers[key] = _load(conn, key)
+        if words is None:
+            return key, held, False
+        # what is judged once for many units changes its words with the references alone
+        mine = words if subject is Subject.UNIT else (b"", words[1])
+        before = self.memory.words.get(key)
+        self.memory.words[key] = mine
+        return key, held, before != mine
+
+    def _close(self, now: _Open, at: int) -> None:
+        # opened in this very transaction: its end is written with its beginning
+        end = max(at, now.since)
+        if now.id in self.opening:
+            self.opening[now.id]["to"] = end
+        else:
+            self.closing[now.id] = end
+
+    def _open(
+        self, key: _Key, held: dict[str, _Open], said: Appraisal, *, at: int, by: int | None
+    ) -> None:
+        ident = self.next_verdict
+        self.next_verdict += 1
+        held[said.duty] = _Open(ident, at, said)
+        self.opening[ident] = {
+            "id": ident,
+            "subject_kind": key[0],
+            "subject": key[1],
+            "duty": said.duty,
+            "outcome": said.outcome.value,
+            "reason": said.reason.value if said.reason else None,
+            "because": said.because,
+            "assurance": said.assurance.value,
+            "owed_by": said.owed_by.value if said.owed_by else None,
+            "owed_because": said.owed_because,
+            "remedy": said.remedy,
+            "until": said.until,
+            "evidence": by,
+            "since": at,
+            "to": None,
+        }
+
+    def _state(
+        self,
+        conn: Connection,
+        verdict: Verdict,
+        ids: dict[str, str],
+        at: int,
+        evidence: int | None,
+    ) -> None:
+        device = verdict.device
+        if device not in self.memory.states:
+            self.memory.states[device] = _load_state(conn, device)
+        now = self.memory.states[device]
+        said = _state_words(verdict, ids)
+        if now is not None and now.said == said:
+            return
+        if now is not None:
+            at = max(at, now.since)
+            if now.id in self.opening_states:
+                self.opening_states[now.id]["to"] = at
+            else:
+                self.closing_states[now.id] = at
+        ident = self.next_state
+        self.next_state += 1
+        self.memory.states[device] = _OpenState(ident, at, said)
+        names = ("state", "regimes", "duty_set", "mandatory", "failing", "subjects")
+        self.opening_states[ident] = {
+            "id": ident,
+            "device": device,
+            **dict(zip(names, said, strict=True)),
+            "evidence": evidence,
+            "since": at,
+            "to": None,
+        }
+
+
+def turn(
+    conn: Connection,
+    device: str,
+    verdict: Verdict,
+    subjects: Subjects,
+    memory: Memory,
+    *,
+    at: int,
+) -> bool:
+    """Write what the clock alone changed; the head keeps the instant of the last report."""
+    changes = Changes.begin(conn, memory)
+    changed = changes.add(conn, verdict, subjects, at=at, evidence=None, words=None)
+    changes.write(conn)
+    conn.execute(update(_heads).where(_heads.c.device == device).values(until=verdict.until))
+    moved = bool(changed or changes.opening_states)
+    if moved:
+        detail = f"{verdict.state.value} {' '.join(changed)}".strip()
+        audit.append(conn, at, "clock", "verdict.turned", device, detail)
+    return moved
+
+
+def _differs(held: Appraisal, said: Appraisal, reworded: bool) -> bool:
+    if held is said:
+        return False
+    return (
+        held.outcome is not said.outcome
+        or held.reason is not said.reason
+        or held.owed_by is not said.owed_by
+        or held.assurance is not said.assurance
+        or (reworded and (held.because, held.remedy) != (said.because, said.remedy))
+    )
+
+
+def _ids(device: str, subjects: Subjects) -> dict[str, str]:
+    return {
+        "unit": device,
+        "release": subjects.release,
+        "model": subjects.model,
+        "maker": subjects.maker,
+    }
+
+
+def _state_words(verdict: Verdict, ids: dict[str, str]) -> tuple[str, str, str, str, str, str]:
+    chosen = verdict.duty_set
+    return (
+        verdict.state.value,
+        json.dumps(chosen.regimes),
+        chosen.digest,
+        json.dumps(sorted(chosen.mandatory)),
+        json.dumps([said.duty for said in verdict.failing]),
+        json.dumps(ids),
+    )
+
+
+# --- reading --------------------------------------------------------------------------------
+
+
+def current(
+    conn: Connection, kind: str | None, subject: str | None, as_of: int | None
+) -> tuple[IntervalRow, ...]:
+    """Open intervals, or those that held at an instant."""
+    asked = select(_verdicts).order_by(
+        _verdicts.c.subject_kind, _verdicts.c.subject, _verdicts.c.duty
+    )
+    if subject is not None:
+        asked = asked.where(_verdicts.c.subject_kind == kind, _verdicts.c.subject == subject)
+    return tuple(_interval(row) for row in conn.execute(_held(asked, _verdicts, as_of)))
+
+
+def history(conn: Connection, kind: str, subject: str, duty: str | None) -> tuple[IntervalRow, ...]:
+    asked = select(_verdicts).where(
+        _verdicts.c.subject_kind == kind, _verdicts.c.subject == subject
+    )
+    if duty is not None:
+        asked = asked.where(_verdicts.c.duty == duty)
+    return tuple(_interval(row) for row in conn.execute(asked.order_by(_verdicts.c.id.desc())))
+
+
+def subjects(conn: Connection, device: str, as_of: int | None) -> dict[str, str]:
+    asked = _held(select(_states.c.subjects).where(_states.c.device == device), _states, as_of)
+    found = conn.execute(asked).scalar()
+    return dict(json.loads(found)) if found else {"unit": device}
+
+
+def state(conn: Connection, device: str, as_of: int | None) -> StateRow | None:
+    found = _state_rows(
+        conn, _held(_state_select().where(_states.c.device == device), _states, as_of)
+    )
+    return next(iter(found), None)
+
+
+def states(conn: Connection, as_of: int | None) -> dict[str, StateRow]:
+    return {row.device: row for row in _state_rows(conn, _held(_state_select(), _states, as_of))}
+
+
+def state_history(conn: Connection, device: str) -> tuple[StateRow, ...]:
+    asked = _state_select().where(_states.c.device == device).order_by(_states.c.id.desc())
+    return tuple(_state_rows(conn, asked))
+
+
+def due(conn: Connection, now: int) -> tuple[str, ...]:
+    asked = select(_heads.c.device).where(_heads.c.until <= now).order_by(_heads.c.until)
+    return tuple(conn.execute(asked).scalars())
+
+
+def _held(asked: Any, table: Any, as_of: int | None) -> Any:
+    """Those that are open, or that held at an instant: an interval ends before its end."""
+    if as_of is None:
+        return asked.where(table.c.to.is_(None))
+    return asked.where(table.c.since <= as_of, or_(table.c.to.is_(None), table.c.to > as_of))
+
+
+def _load(conn: Connection, key: _Key) -> dict[str, _Open]:
+    rows = current(conn, key[0], key[1], None)
+    return {row.appraisal.duty: _Open(row.id, row.since, row.appraisal) for row in rows}
+
+
+def _load_state(conn: Connection, device: str) -> _OpenState | None:
+    row = conn.execute(
+        select(_states).where(_states.c.device == device, _states.c.to.is_(None))
+    ).one_or_none()
+    if row is None:
+        return None
+    said = (row.state, row.regimes, row.duty_set, row.mandatory, row.failing, row.subjects)
+    return _OpenState(row.id, row.since, said)
+
+
+def _state_select() -> Any:
+    return select(_states, _heads.c.until).outerjoin(_heads, _heads.c.device == _states.c.device)
+
+
+def _state_rows(conn: Connection, asked: Any) -> Iterable[StateRow]:
+    for row in conn.execute(asked):
+        yield StateRow(
+            id=row.id,
+            device=row.device,
+            state=State(row.state),
+            regimes=tuple(json.loads(row.regimes)),
+            duty_set=row.duty_set,
+            mandatory=tuple(json.loads(row.mandatory)),
+            failing=tuple(json.loads(row.failing)),
+            until=row.until if row.to is None else None,
+            evidence=row.evidence,
+            since=row.since,
+            to=row.to,
+        )
+
+
+def _interval(row: Row[Any]) -> IntervalRow:
+    said = Appraisal(
+        duty=row.duty,
+        subject=Subject(row.subject_kind),
+        outcome=Outcome(row.outcome),
+        reason=Reason(row.reason) if row.reason else None,
+        because=row.because,
+        assurance=Assurance(row.assurance),
+        owed_by=Party(row.owed_by) if row.owed_by else None,
+        owed_because=row.owed_because,
+        remedy=row.remedy,
+        until=row.until,
+    )
+    return IntervalRow(row.id, row.subject_kind, row.subject, said, row.evidence, row.since, row.to)

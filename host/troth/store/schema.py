@@ -1,0 +1,270 @@
+"""The tables, defined once for SQLite now and PostgreSQL later, and what may never change in them.
+
+Instants are unix seconds. An interval is closed once and never rewritten; evidence, rejections,
+records and the audit chain only grow: triggers (made by the migrations) hold it even against a
+hand on the database.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    text,
+)
+
+metadata = MetaData(
+    naming_convention={
+        "pk": "pk_%(table_name)s",
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+
+# SQLite numbers rows only under INTEGER; PostgreSQL wants room for more
+_ID = BigInteger().with_variant(Integer, "sqlite")
+
+meta = Table(
+    "meta",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="single"), primary_key=True),
+    Column("generation", _ID, nullable=False),
+)
+
+devices = Table(
+    "devices",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(128), nullable=False, unique=True),
+    Column("ueid", String(66), nullable=False, unique=True),
+    Column("mac", String(12), unique=True),
+    Column("model", String(64)),
+    Column("chip", String(16)),
+    Column("lifecycle", String(16), nullable=False),
+    Column("market", String(16)),
+    Column("product_class", String(16)),
+    Column("own_use", Boolean, nullable=False),
+    Column("placed_on_market", _ID),
+    Column("monitoring_optout", Boolean, nullable=False),
+    Column("site", String(128)),
+    Column("tags", Text, nullable=False),
+    Column("created", _ID, nullable=False),
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("kid", LargeBinary(8), primary_key=True),
+    Column("device", String(32), ForeignKey("devices.id"), nullable=False, index=True),
+    Column("public_key", LargeBinary(64), nullable=False, unique=True),
+    Column("algorithm", Integer, nullable=False),
+    Column("origin", String(16), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("created", _ID, nullable=False),
+    Column("revoked", _ID),
+    UniqueConstraint("device", "epoch"),
+)
+
+provisionings = Table(
+    "provisionings",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("device", String(32), ForeignKey("devices.id"), nullable=False, index=True),
+    Column("at", _ID, nullable=False),
+    Column("profile", String(2), nullable=False),
+    Column("fuses", Text, nullable=False),
+    Column("claims_digest", LargeBinary(32), nullable=False),
+    Column("failing", Text, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+)
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("model", String(64), nullable=False),
+    Column("chip", String(16), nullable=False),
+    Column("version", String(64), nullable=False),
+    Column("released", _ID, nullable=False),
+    Column("fields", Text, nullable=False),  # the other fields of the release, JSON
+    Column("record", LargeBinary, nullable=False),
+    Column("added", _ID, nullable=False),
+    Index(None, "model", "chip"),
+)
+
+withdrawals = Table(
+    "withdrawals",
+    metadata,
+    Column("release", String(64), ForeignKey("releases.id"), primary_key=True),
+    Column("at", _ID, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+)
+
+statements = Table(
+    "statements",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("model", String(64), nullable=False, index=True),
+    Column("at", _ID, nullable=False),
+    Column("support_end", _ID),
+    Column("fields", Text, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+)
+
+baselines = Table(
+    "baselines",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("scope", String(8), nullable=False),
+    Column("subject", String(64), nullable=False),
+    Column("cfg_digest", String(64), nullable=False),
+    Column("at", _ID, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("record", LargeBinary, nullable=False),
+    Index(None, "scope", "subject"),
+)
+
+challenges = Table(
+    "challenges",
+    metadata,
+    Column("session", String(64), primary_key=True),
+    Column("nonce", LargeBinary(64), nullable=False),
+    Column("issued", _ID, nullable=False),
+    Column("expires", _ID, nullable=False, index=True),
+    Column("spent_at", _ID),
+    Column("spent_by", LargeBinary(32)),
+    Column("answer", Text),
+    sqlite_with_rowid=False,
+)
+
+claims_sets = Table(
+    "claims_sets",
+    metadata,
+    Column("digest", LargeBinary(32), primary_key=True),
+    Column("raw", LargeBinary, nullable=False),
+    Column("first_seen", _ID, nullable=False),
+)
+
+evidence = Table(
+    "evidence",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("device", String(32), ForeignKey("devices.id"), nullable=False),
+    Column("key_id", LargeBinary(8), nullable=False),
+    Column("epoch", Integer, nullable=False),
+    Column("session", String(64), nullable=False),
+    Column("received", _ID, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+    Column("set_digest", LargeBinary(32), ForeignKey("claims_sets.digest"), nullable=False),
+    Column("uptime_s", _ID, nullable=False),
+    Column("boot_count", _ID, nullable=False),
+    Column("boot_seed", LargeBinary(8), nullable=False),
+    Column("issued_at", _ID),
+    Column("state", String(16), nullable=False),
+    Index(None, "device", "id"),
+)
+
+rejections = Table(
+    "rejections",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("at", _ID, nullable=False),
+    Column("device", String(32), ForeignKey("devices.id"), index=True),
+    Column("key_id", LargeBinary(8)),
+    Column("session", String(64)),
+    Column("code", String(32), nullable=False),
+    Column("path", String(128), nullable=False),
+    Column("offset", Integer),
+    Column("text", Text, nullable=False),
+    Column("raw", LargeBinary, nullable=False),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("subject_kind", String(8), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("duty", String(64), nullable=False),
+    Column("outcome", String(16), nullable=False),
+    Column("reason", String(16)),
+    Column("because", Text, nullable=False),
+    Column("assurance", String(16), nullable=False),
+    Column("owed_by", String(16)),
+    Column("owed_because", Text, nullable=False),
+    Column("remedy", Text, nullable=False),
+    Column("until", _ID),
+    Column("evidence", _ID, ForeignKey("evidence.id")),
+    Column("since", _ID, nullable=False),
+    Column("to", _ID),
+    Index(None, "subject_kind", "subject", "duty", "since"),
+    # one open answer per duty and subject, whoever writes
+    Index(
+        "uq_verdicts_open",
+        "subject_kind",
+        "subject",
+        "duty",
+        unique=True,
+        sqlite_where=text('"to" IS NULL'),
+        postgresql_where=text('"to" IS NULL'),
+    ),
+)
+
+states = Table(
+    "states",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("device", String(32), ForeignKey("devices.id"), nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("regimes", Text, nullable=False),
+    Column("duty_set", String(64), nullable=False),
+    Column("mandatory", Text, nullable=False),
+    Column("failing", Text, nullable=False),
+    Column("subjects", Text, nullable=False),
+    Column("evidence", _ID, ForeignKey("evidence.id")),
+    Column("since", _ID, nullable=False),
+    Column("to", _ID),
+    Index(None, "device", "since"),
+    Index(
+        "uq_states_open",
+        "device",
+        unique=True,
+        sqlite_where=text('"to" IS NULL'),
+        postgresql_where=text('"to" IS NULL'),
+    ),
+)
+
+# the one row that moves with every report; nothing in it is history
+heads = Table(
+    "heads",
+    metadata,
+    Column("device", String(32), ForeignKey("devices.id"), primary_key=True),
+    Column("evidence", _ID, nullable=False),
+    Column("seen", _ID, nullable=False),
+    Column("until", _ID, index=True),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("at", _ID, nullable=False),
+    Column("actor", String(64), nullable=False),
+    Column("action", String(64), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("digest", LargeBinary(32), nullable=False),
+)
