@@ -92,10 +92,37 @@ SET_LABELS = {
 PRIVATE_LABELS = {
     name: label
     for label, name in enumerate(
-        "chip secure_boot secure_boot_digests key_slots_free flash_enc flash_enc_mode jtag dl_mode "
-        "updatable update_auth ota_state fallback_slot secver_fuse app_secver webrepl_on repl "
-        "ap_on ap_auth wifi_joined wifi_auth own_link_scheme own_link_verified own_tls_version "
-        "own_link_anchor nvs_enc plain_secrets key_blocks_readable cfg_digest fuses".split(),
+        [
+            "chip",
+            "secure_boot",
+            "secure_boot_digests",
+            "key_slots_free",
+            "flash_enc",
+            "flash_enc_mode",
+            "jtag",
+            "dl_mode",
+            "updatable",
+            "update_auth",
+            "ota_state",
+            "fallback_slot",
+            "secver_fuse",
+            "app_secver",
+            "webrepl_on",
+            "repl",
+            "ap_on",
+            "ap_auth",
+            "wifi_joined",
+            "wifi_auth",
+            "own_link_scheme",
+            "own_link_verified",
+            "own_tls_version",
+            "own_link_anchor",
+            "nvs_enc",
+            "plain_secrets",
+            "key_blocks_readable",
+            "cfg_digest",
+            "fuses",
+        ],
         start=1,
     )
 }
@@ -141,7 +168,7 @@ def healthy(profile: str = "P2", chip: str = "esp32s3") -> dict[str, Any]:
         "plain_secrets": 1,
         "key_blocks_readable": 0,
         "cfg_digest": digest_of("cfg 1.4.2"),
-        "fuses": bytes(28),
+        "fuses": bytes(20),
     }
     if profile == "P2":
         del said["agent_digest"]  # frozen: the image's own digest covers it
@@ -161,7 +188,7 @@ def healthy(profile: str = "P2", chip: str = "esp32s3") -> dict[str, Any]:
             "repl": "sealed",
             "nvs_enc": True,
             "plain_secrets": 0,
-            "fuses": bytes.fromhex("0f0080800000000001400700000000000000f00000000000000000ff"),
+            "fuses": bytes.fromhex("8f01000000006d0000000e801c00000044003000"),
         }
     return said
 

@@ -1,10 +1,31 @@
-"""A message as it came: bounded, well-formed, and not believed (RFC 9052, RFC 9711 section 5)."""
+"""A message as it came: bounded, well-formed, and not believed (RFC 9052, RFC 9711 section 5).
+
+Our profile leaves no choice in the bytes of the envelope: tag, protected header and the heads of
+the strings stand where they stand. So evidence is recognised by comparing bytes, before any
+decoding; only what is not recognised is decoded, and only to name the fault.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NoReturn
 
-MAX_BYTES = 16 * 1024
+from ..formats import cbor, eat
+from .errors import Malformed, Unsupported
+
+MAX_BYTES = cbor.MAX_BYTES
+
+_OPEN = bytes.fromhex("d28451a301260448")  # 18([h'{1: -7, 4: h'
+_KID_ENDS = len(_OPEN) + eat.KEY_ID_BYTES
+_CLOSE = bytes.fromhex("10190107a0")  # 16: 263}', {},
+_PAYLOAD = _KID_ENDS + len(_CLOSE)
+_PROTECTED = slice(3, _PAYLOAD - 1)
+_BUNDLE = bytes.fromhex("d9025a82")  # 602([
+_CWT = bytes.fromhex("d83d")  # 61(
+_SET = bytes.fromhex("a163636667")  # {"cfg":
+
+# Tags that may stand somewhere in evidence or in what is easily mistaken for it.
+_TAGS = frozenset({16, 17, eat.SIGN1, eat.CWT, 96, 97, 98, 601, eat.BUNDLE})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,5 +45,114 @@ class Evidence:
 
 
 def parse_evidence(raw: bytes) -> Evidence:
-    """Read either form of our profile. Raises Malformed for anything else, for any input."""
-    raise NotImplementedError
+    """Read either form of our profile. Raises Malformed for anything else, for any input.
+
+    A signature of the wrong length passes: it is a bad signature of a known signer, which
+    `authenticate` tells.
+    """
+    if len(raw) > MAX_BYTES:
+        raise Malformed("size.limit", f"{len(raw)} bytes, at most {MAX_BYTES}", path="envelope")
+    return _bare(raw, None) or _bundle(raw) or _refuse(raw)
+
+
+def _bare(raw: bytes, claims_set: bytes | None) -> Evidence | None:
+    """`18([protected, {}, payload, signature])` and not a byte more, or None."""
+    if raw[: len(_OPEN)] != _OPEN or raw[_KID_ENDS:_PAYLOAD] != _CLOSE:
+        return None
+    payload = _bstr(raw, _PAYLOAD)
+    signature = _bstr(raw, payload.stop) if payload else None
+    if payload is None or signature is None or signature.stop != len(raw):
+        return None
+    return Evidence(
+        raw[len(_OPEN) : _KID_ENDS],
+        eat.ES256,
+        raw[_PROTECTED],
+        raw[payload],
+        raw[signature],
+        claims_set,
+    )
+
+
+def _bundle(raw: bytes) -> Evidence | None:
+    """`602([h'61(18([...]))', {"cfg": h'...'}])` and not a byte more, or None."""
+    if raw[: len(_BUNDLE)] != _BUNDLE:
+        return None
+    cwt = _bstr(raw, len(_BUNDLE))
+    if cwt is None or raw[cwt.start : cwt.start + len(_CWT)] != _CWT:
+        return None
+    if raw[cwt.stop : cwt.stop + len(_SET)] != _SET:
+        return None
+    claims_set = _bstr(raw, cwt.stop + len(_SET))
+    if claims_set is None or claims_set.stop != len(raw):
+        return None
+    return _bare(raw[cwt.start + len(_CWT) : cwt.stop], raw[claims_set])
+
+
+def _bstr(raw: bytes, at: int) -> slice | None:
+    """Where the content of a byte string lies whose shortest head stands at `at`."""
+    head = raw[at : at + 3]
+    if len(head) < 1:
+        return None
+    if 0x40 <= head[0] < 0x58:
+        start, n = at + 1, head[0] - 0x40
+    elif head[0] == 0x58 and len(head) > 1 and head[1] >= 24:
+        start, n = at + 2, head[1]
+    elif head[0] == 0x59 and len(head) > 2 and head[1]:
+        start, n = at + 3, head[1] << 8 | head[2]
+    else:
+        return None
+    return slice(start, start + n) if start + n <= len(raw) else None
+
+
+def _refuse(raw: bytes) -> NoReturn:
+    """Say why these bytes are neither of the two forms."""
+    message = cbor.read(raw, path="envelope", tags=_TAGS)
+    if _tag(message) == eat.BUNDLE:
+        message = _main_token(message.item)
+    if _tag(message) != eat.SIGN1:
+        raise Malformed("cose.structure", "want 18([...]) or 602([...])", path="envelope")
+    parts = message.item
+    if type(parts) is not list or [type(part) for part in parts] != [bytes, dict, bytes, bytes]:
+        raise Malformed(
+            "cose.structure",
+            "want protected bytes, unprotected map, payload bytes, signature bytes",
+            path="envelope",
+        )
+    _refuse_header(parts[0], parts[1])
+    raise Malformed("cose.structure", "not one of the two forms", path="envelope")
+
+
+def _main_token(bundle: Any) -> Any:
+    if type(bundle) is not list or [type(part) for part in bundle] != [bytes, dict]:
+        raise Malformed("cose.structure", "want a token and its claims-sets", path="bundle")
+    if bundle[1].keys() != {eat.SET_NAME} or type(bundle[1][eat.SET_NAME]) is not bytes:
+        raise Malformed("cose.structure", "want exactly one claims-set, cfg", path="bundle")
+    token = cbor.read(bundle[0], path="bundle/token", tags=_TAGS)
+    if _tag(token) != eat.CWT:
+        raise Malformed("cose.structure", "want 61(18([...]))", path="bundle/token")
+    return token.item
+
+
+def _refuse_header(protected: bytes, unprotected: dict[int | str, Any]) -> None:
+    if not protected:
+        raise Malformed("cose.header", "empty, so nothing names the signer", path="protected")
+    header = cbor.read(protected, path="protected")
+    if type(header) is not dict:
+        raise Malformed("cose.structure", "want a map", path="protected")
+    if eat.ALG not in header:
+        raise Malformed("cose.header", "alg is missing", path="protected/alg")
+    if header[eat.ALG] != eat.ES256:
+        raise Unsupported("cose.algorithm", "want ES256", path="protected/alg")
+    if unprotected:
+        raise Malformed("cose.header", "must be empty", path="unprotected")
+    key_id = header.get(eat.KID)
+    if type(key_id) is not bytes or len(key_id) != eat.KEY_ID_BYTES:
+        raise Malformed("cose.header", "want 8 bytes", path="protected/kid")
+    if header.get(eat.TYP) != eat.CONTENT_FORMAT:
+        raise Unsupported("cose.header", "want the type of an EAT", path="protected/typ")
+    if len(header) > 3:
+        raise Unsupported("cose.header", "want alg, kid and typ, no more", path="protected")
+
+
+def _tag(message: Any) -> int | None:
+    return message.number if type(message) is cbor.Tagged else None

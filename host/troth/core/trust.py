@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
+from ..formats import cose
+from .errors import UnknownSigner, Unsupported
 from .evidence import Evidence
 
 
@@ -36,4 +38,13 @@ def authenticate(evidence: Evidence, key: KnownKey | None) -> VerifiedEvidence:
     Raises UnknownSigner (`key.unknown`, `key.revoked`), Unsupported (`cose.algorithm`) or
     BadSignature (`sig.bad`).
     """
-    raise NotImplementedError
+    if key is None or key.key_id != evidence.key_id:
+        raise UnknownSigner("key.unknown", "no enrolled key has this id", path="protected/kid")
+    if key.algorithm != evidence.algorithm:
+        raise Unsupported("cose.algorithm", "enrolled for another one", path="protected/alg")
+    signed = cose.signature1(evidence.protected, evidence.payload)
+    cose.check_es256(key.public_key, evidence.signature, signed)
+    if key.revoked:
+        # after the signature: only the revoked key itself earns this answer
+        raise UnknownSigner("key.revoked", "this key was revoked", path="protected/kid")
+    return VerifiedEvidence(key, evidence.payload, evidence.claims_set)

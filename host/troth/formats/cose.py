@@ -1,0 +1,170 @@
+"""COSE signatures with ES256 (RFC 9052, RFC 9053): ours by their parts, peers' as they come.
+
+Never de-duplicate by the bytes of a signature: (r, n - s) holds wherever (r, s) does, so anybody
+can turn one good token into another.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from ..core.errors import BadSignature, Malformed, Unsupported
+from . import cbor
+
+ALG, CRIT, KID = 1, 2, 4
+ES256 = -7
+SIGN, SIGN1 = 98, 18
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+_ECDSA = ec.ECDSA(SHA256())
+_EMPTY_MAP = b"\xa0"
+
+
+def bstr(data: bytes) -> bytes:
+    """One byte string with the shortest head, of less than 64 KiB."""
+    n = len(data)
+    if n < 24:
+        return bytes((0x40 | n,)) + data
+    if n < 256:
+        return bytes((0x58, n)) + data
+    return b"\x59" + n.to_bytes(2, "big") + data
+
+
+def signature1(protected: bytes, payload: bytes, external_aad: bytes = b"") -> bytes:
+    """The Sig_structure of a COSE_Sign1 (section 4.4)."""
+    body = bstr(_normal(protected))
+    return b"\x84\x6aSignature1" + body + bstr(external_aad) + bstr(payload)
+
+
+def _signature(body: bytes, signer: bytes, payload: bytes, external_aad: bytes) -> bytes:
+    """The Sig_structure of one signer of a COSE_Sign."""
+    parts = (_normal(body), _normal(signer), external_aad, payload)
+    return b"\x85\x69Signature" + b"".join(map(bstr, parts))
+
+
+def _normal(protected: bytes) -> bytes:
+    """An empty protected header is the empty string, even when h'a0' was sent."""
+    return b"" if protected == _EMPTY_MAP else protected
+
+
+def check_es256(key: ec.EllipticCurvePublicKey, signature: bytes, signed: bytes) -> None:
+    """Raise BadSignature unless r || s is a signature of `signed` (RFC 9053 section 2.1)."""
+    if len(signature) != 64:
+        raise BadSignature(
+            "sig.bad", f"{len(signature)} bytes, an ES256 signature has 64", path="signature"
+        )
+    r = int.from_bytes(signature[:32], "big")
+    s = int.from_bytes(signature[32:], "big")
+    if not (0 < r < P256_ORDER and 0 < s < P256_ORDER):
+        raise BadSignature("sig.bad", "r or s is out of range", path="signature")
+    try:
+        key.verify(encode_dss_signature(r, s), signed, _ECDSA)
+    except InvalidSignature:
+        raise BadSignature("sig.bad", "the signature does not hold", path="signature") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """What a verified message holds; the unprotected header is the carrier's word only."""
+
+    protected: dict[int | str, Any]
+    unprotected: dict[int | str, Any]
+    payload: bytes
+
+
+def verify(
+    raw: bytes,
+    key: ec.EllipticCurvePublicKey,
+    *,
+    external_aad: bytes = b"",
+    understood: frozenset[int | str] = frozenset(),
+) -> Signed:
+    """Verify a peer's COSE_Sign1, or one ES256 signature of a COSE_Sign, under this very key.
+
+    Wider than our own profile: the tag may be missing (then it is a COSE_Sign1), the algorithm may
+    stand in either header (the key allows no other), headers may hold more. `understood` are the
+    critical labels (`crit`) that the caller itself acts upon.
+    """
+    message = cbor.read(raw, path="envelope", tags=frozenset((SIGN, SIGN1)), deterministic=False)
+    number, parts = message if type(message) is cbor.Tagged else (SIGN1, message)
+    if type(parts) is not list or len(parts) != 4:
+        raise Malformed("cose.structure", "want an array of four", path="envelope")
+    protected, unprotected, payload, seal = parts
+    header = _header(protected, unprotected, understood)
+    if type(payload) is not bytes:
+        raise Malformed("cose.structure", "want the payload as bytes", path="payload")
+    if number == SIGN1:
+        _check_algorithm(header, unprotected)
+        if type(seal) is not bytes:
+            raise Malformed("cose.structure", "want the signature as bytes", path="signature")
+        check_es256(key, seal, signature1(protected, payload, external_aad))
+    else:
+        _check_signers(key, seal, protected, payload, external_aad, understood)
+    return Signed(header, unprotected, payload)
+
+
+def _header(
+    protected: Any, unprotected: Any, understood: frozenset[int | str]
+) -> dict[int | str, Any]:
+    if type(protected) is not bytes or type(unprotected) is not dict:
+        raise Malformed("cose.structure", "want protected bytes and a map", path="header")
+    header = cbor.read(protected, path="protected", deterministic=False) if protected else {}
+    if type(header) is not dict:
+        raise Malformed("cose.structure", "want a map", path="protected")
+    if header.keys() & unprotected.keys():
+        raise Malformed("cose.header", "one label in both headers", path="header")
+    if CRIT in unprotected:
+        raise Malformed("cose.header", "crit must be protected", path="unprotected")
+    if CRIT in header:
+        _check_critical(header, understood)
+    return header
+
+
+def _check_critical(header: dict[int | str, Any], understood: frozenset[int | str]) -> None:
+    critical = header[CRIT]
+    if type(critical) is not list or not critical:
+        raise Malformed("cose.header", "crit is empty or no array", path="protected/crit")
+    for label in critical:
+        if type(label) not in (int, str) or label not in header:
+            raise Malformed("cose.header", "crit names an absent label", path="protected/crit")
+        if label not in understood:
+            raise Unsupported("cose.header", "crit names an unknown label", path="protected/crit")
+
+
+def _check_algorithm(header: dict[int | str, Any], unprotected: dict[int | str, Any]) -> None:
+    algorithm = header.get(ALG, unprotected.get(ALG))
+    if type(algorithm) is not int or algorithm != ES256:
+        raise Unsupported("cose.algorithm", "want ES256", path="header/alg")
+
+
+def _check_signers(
+    key: ec.EllipticCurvePublicKey,
+    signers: Any,
+    body: bytes,
+    payload: bytes,
+    external_aad: bytes,
+    understood: frozenset[int | str],
+) -> None:
+    """At least one signer of a COSE_Sign must hold under our key; the others are not asked."""
+    if type(signers) is not list or not signers:
+        raise Malformed("cose.structure", "want signatures", path="signatures")
+    refused: Malformed | BadSignature | None = None
+    for signer in signers:
+        if type(signer) is not list or len(signer) != 3 or type(signer[2]) is not bytes:
+            raise Malformed("cose.structure", "want an array of three", path="signatures")
+        try:
+            header = _header(signer[0], signer[1], understood)
+            _check_algorithm(header, signer[1])
+            check_es256(key, signer[2], _signature(body, signer[0], payload, external_aad))
+        except (Malformed, BadSignature) as err:
+            refused = err
+        else:
+            return
+    if refused is not None:
+        raise refused
