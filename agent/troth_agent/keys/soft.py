@@ -1,0 +1,55 @@
+# A P-256 key made on the board and kept as a blob in NVS. It is never printed and never leaves;
+# in plain NVS whoever reads the flash has it, and the evidence says so (plain_secrets, nvs_enc).
+import esp32
+from micropython import const
+
+from .. import Trouble, cose, p256
+
+ORIGIN = "nvs"
+_NAMESPACE = "troth"
+_BLOB = "key"
+_SIZE = const(96)  # private || x || y
+
+
+class SoftKey:
+    def __init__(self, blob, blind=True):
+        self._private = bytes(blob[:32])
+        self._blind = blind
+        self.public = bytes(blob[32:])
+        self.kid = cose.key_id(self.public)
+
+    def sign(self, digest):
+        return p256.sign(self._private, digest, self._blind)
+
+
+# The board's key, or None before enrolment.
+def load():
+    blob = bytearray(_SIZE)
+    try:
+        size = esp32.NVS(_NAMESPACE).get_blob(_BLOB, blob)
+    except OSError:
+        return None
+    if size != _SIZE:
+        raise Trouble("key.damaged", "the key in NVS has %d bytes, not %d" % (size, _SIZE))
+    return SoftKey(blob)
+
+
+# Makes the key once; a second call gives the same. Kept only after it has signed and verified.
+def create():
+    key = load()
+    if key is not None:
+        return key
+    try:
+        private = p256.new_key()
+    except ValueError as err:
+        raise Trouble("key.random", str(err))
+    public = p256.public_key(private)
+    if not p256.self_test(private, public):
+        raise Trouble("key.test", "the new key does not verify its own signature")
+    nvs = esp32.NVS(_NAMESPACE)
+    nvs.set_blob(_BLOB, private + public)
+    nvs.commit()
+    key = load()
+    if key is None or key.public != public:
+        raise Trouble("key.damaged", "NVS did not keep the key")
+    return key

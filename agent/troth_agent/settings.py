@@ -1,0 +1,87 @@
+# /troth.json: what the maker chose for the product and what provisioning added. Nothing in it is a
+# secret, yet an error names the field and what was wanted, never the value.
+import json
+
+from . import Trouble
+
+PATH = "/troth.json"
+_WIFI = (
+    "open wep wpa wpa2 wpa-wpa2 wpa2-ent wpa3 wpa2-wpa3 wapi owe wpa3-ent wpa2-wpa3-ent".split(" ")
+)
+
+
+class Settings:
+    def __init__(self, said):
+        if not isinstance(said, dict):
+            raise _wrong("type", "", "an object")
+        self.oemid = _oemid(said.get("oemid"))
+        self.hwmodel = _text(said, "hwmodel", 32)
+        self.swname = _text(said, "swname", 64)
+        self.swversion = _text(said, "swversion", 64)
+        self.interval_s = said.get("interval_s")
+        if not _is_int(self.interval_s) or not 1 <= self.interval_s <= 604800:
+            raise _wrong("range", "interval_s", "a whole number of seconds, 1 to 604800")
+        self.url = said.get("url")
+        self.ca = said.get("ca")
+        _check_link(self.url, self.ca)
+        _check_services(said.get("services", {}))
+
+    # https or http; None before provisioning
+    def scheme(self):
+        return self.url.split("://")[0] if self.url else None
+
+
+def read(root=""):
+    try:
+        with open(root + PATH) as file:
+            said = json.load(file)
+    except OSError:
+        raise Trouble("settings.missing", "no %s on this board" % PATH)
+    except ValueError:
+        raise Trouble("settings.json", "%s is not JSON" % PATH)
+    return Settings(said)
+
+
+def _wrong(code, where, want):
+    return Trouble("settings." + code, "%s: %s: want %s" % (PATH, where or "top level", want))
+
+
+def _is_int(value):
+    return isinstance(value, int) and value is not True and value is not False
+
+
+def _text(said, name, longest):
+    value = said.get(name)
+    if not isinstance(value, str) or not 1 <= len(value.encode()) <= longest:
+        raise _wrong("range", name, "text of 1 to %d bytes" % longest)
+    return value
+
+
+# A private enterprise number, or 3 or 16 bytes in hex (RFC 9711 section 4.2.3).
+def _oemid(value):
+    if _is_int(value) and value >= 0:
+        return value
+    if isinstance(value, str) and len(value) in (6, 32):
+        try:
+            return bytes.fromhex(value)
+        except ValueError:
+            pass
+    raise _wrong("type", "oemid", "a number, or 6 or 32 hex digits")
+
+
+def _check_link(url, ca):
+    if url is None and ca is None:
+        return
+    if not isinstance(url, str) or not url.startswith("https://"):
+        raise _wrong("range", "url", "an address that begins with https://")
+    if not isinstance(ca, str) or not ca.startswith("/"):
+        raise _wrong("range", "ca", "the absolute path of the CA certificate in DER")
+
+
+def _check_services(services):
+    if not isinstance(services, dict):
+        raise _wrong("type", "services", "an object")
+    if services.get("webrepl") not in (None, True, False):
+        raise _wrong("type", "services/webrepl", "true or false")
+    if services.get("ap") is not None and services["ap"] not in _WIFI:
+        raise _wrong("range", "services/ap", "null or a Wi-Fi security such as wpa2")
