@@ -14,6 +14,7 @@ from sqlalchemy import bindparam, delete, func, insert, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlalchemy.engine import Connection, Row
 
+from ..core.claims import Token
 from ..core.freshness import Challenge
 from ..core.verdict import State
 from . import audit, intervals, schema
@@ -22,6 +23,7 @@ from .rows import ChallengeRow, EvidenceRow, RejectionRow, SetRow
 
 _challenges, _sets = schema.challenges, schema.claims_sets
 _evidence, _rejections, _heads = schema.evidence, schema.rejections, schema.heads
+_devices = schema.devices
 
 KEPT_OF_REJECTED = 4096  # bytes
 KEPT_OF_TEXT = 500  # characters
@@ -273,6 +275,38 @@ def latest(conn: Connection, device: str, as_of: int | None) -> EvidenceRow | No
         asked = asked.where(_evidence.c.received <= as_of)
     row = conn.execute(asked.order_by(_evidence.c.id.desc()).limit(1)).one_or_none()
     return None if row is None else _report(row)
+
+
+def tokens(conn: Connection, device: str, epoch: int) -> list[tuple[Token, int]]:
+    rows = conn.execute(
+        select(
+            _evidence.c.uptime_s,
+            _evidence.c.boot_count,
+            _evidence.c.boot_seed,
+            _evidence.c.set_digest,
+            _evidence.c.issued_at,
+            _evidence.c.received,
+            _devices.c.ueid,
+        )
+        .join(_devices, _devices.c.id == _evidence.c.device)
+        .where(_evidence.c.device == device, _evidence.c.epoch == epoch)
+        .order_by(_evidence.c.id)
+    )
+    return [
+        (
+            Token(
+                ueid=bytes.fromhex(ueid),
+                nonce=b"",  # spent long ago; kept in the raw bytes
+                uptime_s=uptime_s,
+                boot_count=boot_count,
+                boot_seed=boot_seed,
+                set_digest=set_digest,
+                issued_at=issued_at,
+            ),
+            received,
+        )
+        for uptime_s, boot_count, boot_seed, set_digest, issued_at, received, ueid in rows
+    ]
 
 
 def claims_set(conn: Connection, digest: bytes) -> SetRow | None:

@@ -54,6 +54,7 @@ class Memory:
     states: dict[str, _OpenState | None] = field(default_factory=dict)
     words: dict[_Key, tuple[bytes, int]] = field(default_factory=dict)
     version: int = -1
+    foreign: int = 0  # how often another connection was found to have written
 
     def forget(self) -> None:
         self.answers.clear()
@@ -65,6 +66,8 @@ class Memory:
         """Forget all if another connection wrote since (this one's own writes do not count)."""
         version = conn.exec_driver_sql("PRAGMA data_version").scalar_one()
         if version != self.version:
+            if self.version != -1:
+                self.foreign += 1
             self.forget()
             self.version = version
 

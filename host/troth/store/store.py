@@ -6,12 +6,12 @@ what waits into one durable commit. Nothing here judges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
 
-from ..core.claims import ClaimsSet
+from ..core.claims import ClaimsSet, Token
 from ..core.device import Provisioning
 from ..core.freshness import Challenge
 from ..core.reference import Release, Statement
@@ -77,6 +77,11 @@ class Store:
         Whoever caches what those gave compares it and forgets.
         """
         return self._read(registry.generation)
+
+    @property
+    def foreign_writes(self) -> int:
+        """Goes up when another connection was found to have written."""
+        return self._memory.foreign
 
     # --- the registry ---------------------------------------------------------------------
 
@@ -266,6 +271,10 @@ class Store:
     def latest_evidence(self, device: str, as_of: int | None = None) -> EvidenceRow | None:
         """The newest report of a device, or the newest up to an instant."""
         return self._read(lambda conn: evidence.latest(conn, device, as_of))
+
+    def tokens(self, device: str, epoch: int) -> Iterator[tuple[Token, int]]:
+        """All reports of a device under one key, oldest first, with their instants."""
+        return iter(self._read(lambda conn: evidence.tokens(conn, device, epoch)))
 
     def set_raw(self, digest: bytes) -> SetRow | None:
         """A claims-set as its bytes came."""

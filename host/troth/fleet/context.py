@@ -1,0 +1,317 @@
+"""From rows to facts: all that the rules may ask about one device, gathered and remembered.
+
+What seldom changes (registry, releases, sets) is kept until the store's generation moves; what
+the verifier saw itself is a running account, dropped when another process wrote reports.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from threading import RLock
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ..core.claims import ClaimsSet, DeviceClaims, Token, read_claims_set
+from ..core.device import Lifecycle, Observed, Profile, Registration, fuse_regressions
+from ..core.duties import Facts
+from ..core.reference import Policy, Reference, Release, Statement, resolve
+from ..core.trust import KnownKey
+from ..store import DeviceRow, KeyRow, Store, Subjects
+from .boards import must_show
+from .history import History
+
+_GONE = (Lifecycle.REVOKED, Lifecycle.RETIRED)
+_NAMES = tuple(field.name for field in fields(DeviceClaims))
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """A key as the walk needs it, and the unit that it speaks for."""
+
+    key: KnownKey
+    epoch: int
+    unit: Registration
+
+
+class Context:
+    """Facts for any device of one store. Safe to use from several threads."""
+
+    def __init__(self, store: Store, policy: Policy) -> None:
+        self.store = store
+        self.policy = policy
+        self._lock = RLock()
+        self._stamp = (-1, -1)
+        self._signers: dict[bytes, Signer | None] = {}
+        self._units: dict[str, Registration | None] = {}
+        self._histories: dict[tuple[str, int], History] = {}
+        self._references: dict[tuple[str, str | None, bytes], Reference] = {}
+        self._support: dict[str, int | None] = {}
+        self._statements: dict[str, Statement] = {}
+        self._releases: dict[tuple[str, str], tuple[Release, ...]] = {}
+        self._sets: dict[bytes, ClaimsSet] = {}  # a set never changes: never dropped
+
+    @property
+    def generation(self) -> int:
+        """The store's generation that everything here was read under."""
+        return self._stamp[0]
+
+    def refresh(self) -> int:
+        """Forget what the store no longer says; returns its generation."""
+        stamp = (self.store.generation(), self.store.foreign_writes)
+        with self._lock:
+            if stamp[0] != self._stamp[0]:
+                for kept in (
+                    self._signers,
+                    self._units,
+                    self._references,
+                    self._support,
+                    self._statements,
+                    self._releases,
+                ):
+                    kept.clear()
+            if stamp[1] != self._stamp[1]:
+                self._histories.clear()
+            self._stamp = stamp
+        return stamp[0]
+
+    def signer(self, kid: bytes) -> Signer | None:
+        """Who a key id is, revoked or not; None: nobody."""
+        with self._lock:
+            if kid not in self._signers:
+                if len(self._signers) > 100_000:  # strangers' key ids are no reason to grow
+                    self._signers.clear()
+                self._signers[kid] = self._load_signer(kid)
+            return self._signers[kid]
+
+    def unit(self, device: str) -> Registration | None:
+        """A device as the registry has it."""
+        with self._lock:
+            if device not in self._units:
+                row = self.store.device(device)
+                self._units[device] = None if row is None else self._registration(row)
+            return self._units[device]
+
+    def claims_set(self, digest: bytes) -> ClaimsSet | None:
+        """A claims-set that is known by its digest."""
+        known = self._sets.get(digest)
+        if known is None:
+            row = self.store.set_raw(digest)
+            if row is None:
+                return None
+            known = self.remember(read_claims_set(row.raw, digest))
+        return known
+
+    def remember(self, claims_set: ClaimsSet) -> ClaimsSet:
+        """Keep a set that was read; one object per digest, so that equal is identical."""
+        with self._lock:
+            if len(self._sets) > 10_000:
+                self._sets.clear()
+            return self._sets.setdefault(claims_set.digest, claims_set)
+
+    def history(self, device: str, epoch: int) -> History:
+        """The running account of one device under one key."""
+        with self._lock:
+            found = self._histories.get((device, epoch))
+            if found is None:
+                found = self._histories[device, epoch] = self._load_history(device, epoch)
+            return found
+
+    def facts(
+        self, unit: Registration, epoch: int, token: Token, claims_set: ClaimsSet, *, now: int
+    ) -> Facts:
+        """The facts under which a fresh report is judged, as if it were taken in already."""
+        history = self.history(unit.device, epoch)
+        forks, regressions = history.weigh(token)
+        return self._facts(
+            unit,
+            claims_set,
+            history,
+            now=now,
+            last=now,
+            counted=(forks, regressions),
+            reports=history.reports_per_h(now) + 1,
+            boot_count=token.boot_count,
+            skew_s=None if token.issued_at is None else token.issued_at - now,
+        )
+
+    def standing_facts(self, device: str, *, now: int) -> Facts | None:
+        """The facts by which a device's last report stands now; None: it never reported."""
+        unit = self.unit(device)
+        row = self.store.latest_evidence(device)
+        if unit is None or row is None:
+            return None
+        claims_set = self.claims_set(row.set_digest)
+        if claims_set is None:  # the schema does not allow it; a hand on the database might
+            return None
+        history = self.history(device, row.epoch)
+        return self._facts(
+            unit,
+            claims_set,
+            history,
+            now=now,
+            last=row.received,
+            counted=(history.forks, history.regressions),
+            reports=history.reports_per_h(now),
+            boot_count=None,
+            skew_s=None if row.issued_at is None else row.issued_at - row.received,
+        )
+
+    def take(self, device: str, epoch: int, token: Token, claims_set: ClaimsSet, at: int) -> None:
+        """Count a report that the store now holds."""
+        with self._lock:
+            history = self.history(device, epoch)
+            history.take(token, at)
+            history.show(claims_set.claims.app_digest, shown(claims_set))
+
+    def subjects(self, facts: Facts) -> Subjects:
+        """Under whom the answers that are the same for many units are kept."""
+        release = facts.r.release
+        image = facts.d.app_digest or "unsaid"
+        return Subjects(
+            release=release.id if release else f"app:{image}",
+            model=facts.u.model or facts.d.hwmodel or "unsaid",
+        )
+
+    def _facts(
+        self,
+        unit: Registration,
+        claims_set: ClaimsSet,
+        history: History,
+        *,
+        now: int,
+        last: int,
+        counted: tuple[int, int],
+        reports: int,
+        boot_count: int | None,
+        skew_s: int | None,
+    ) -> Facts:
+        said = claims_set.claims
+        reference = self._reference(unit, claims_set)
+        line = unit.provisioning
+        fuses = None
+        if line is not None and said.fuses is not None:
+            fuses = fuse_regressions(line.fuses, said.fuses)
+        observed = Observed(
+            ueid_bound_to_key=True,  # the walk refuses a token whose ueid is not its signer's
+            sig_alg="ES256",  # the one algorithm that the profile speaks
+            last_evidence=last,
+            boot_forks=counted[0],
+            counter_regressions=counted[1],
+            fuse_regressions=fuses,
+            skew_s=skew_s,
+            reconnects_per_h=reports,
+            boots_24h=history.boots_24h(now, boot_count),
+            newer_release_since=reference.newer_since,
+            support_end_max_seen=self._support_end(unit.model),
+            shown_before=history.shown.get(said.app_digest or "", frozenset()),
+        )
+        profile = line.profile if line else Profile.P0
+        return Facts(
+            d=said,
+            r=reference,
+            u=unit,
+            m=self._statement(unit.model),
+            v=observed,
+            now=now,
+            profile=profile,
+            must_show=must_show(unit.chip, profile),
+        )
+
+    def _reference(self, unit: Registration, claims_set: ClaimsSet) -> Reference:
+        key = (unit.device, unit.model, claims_set.digest)
+        found = self._references.get(key)
+        if found is None:
+            said = claims_set.claims
+            approved = self.store.baselines(unit.device, unit.model)
+            found = self._references[key] = resolve(
+                self._released(unit.model, unit.chip),
+                tuple(row.cfg_digest for row in approved),
+                self.policy,
+                app_digest=said.app_digest,
+                code_digest=said.code_digest,
+                cfg_digest=said.cfg_digest,
+            )
+        return found
+
+    def _released(self, model: str | None, chip: str | None) -> tuple[Release, ...]:
+        if model is None or chip is None:
+            return ()
+        if (model, chip) not in self._releases:
+            rows = self.store.releases(model, chip)
+            self._releases[model, chip] = tuple(row.release for row in rows)
+        return self._releases[model, chip]
+
+    def _statement(self, model: str | None) -> Statement:
+        if model is None:
+            return Statement()
+        if model not in self._statements:
+            self._statements[model] = self.store.statement(model) or Statement()
+        return self._statements[model]
+
+    def _support_end(self, model: str | None) -> int | None:
+        if model is None:
+            return None
+        if model not in self._support:
+            self._support[model] = self.store.support_end_max_seen(model)
+        return self._support[model]
+
+    def _load_signer(self, kid: bytes) -> Signer | None:
+        row = self.store.key(kid)
+        unit = None if row is None else self.unit(row.device)
+        if row is None or unit is None:
+            return None
+        revoked = row.revoked is not None or unit.lifecycle is Lifecycle.REVOKED
+        return Signer(_known_key(row, revoked), row.epoch, unit)
+
+    def _registration(self, row: DeviceRow) -> Registration:
+        ueids, holders = self.store.owners(row.id)
+        keys = [key for key in self.store.keys(row.id) if key.revoked is None]
+        return Registration(
+            device=row.id,
+            ueid=row.ueid,
+            model=row.model,
+            chip=row.chip,
+            enrolled=row.lifecycle is not Lifecycle.PREREGISTERED,
+            decommissioned=row.lifecycle in _GONE,
+            ueid_owners=ueids,
+            key_owners=holders,
+            key_origin=keys[-1].origin if keys else "nvs",
+            market=row.market,
+            product_class=row.product_class,
+            own_use=row.own_use,
+            monitoring_optout=row.monitoring_optout,
+            placed_on_market=row.placed_on_market,
+            lifecycle=row.lifecycle,
+            provisioning=self.store.provisioning(row.id),
+        )
+
+    def _load_history(self, device: str, epoch: int) -> History:
+        history = History()
+        for token, at in self.store.tokens(device, epoch):
+            history.take(token, at)
+        for row in self.store.sets_of(device):
+            claims_set = self.claims_set(row.digest)
+            if claims_set is not None:
+                history.show(claims_set.claims.app_digest, shown(claims_set))
+        return history
+
+
+@lru_cache(maxsize=4096)
+def shown(claims_set: ClaimsSet) -> frozenset[str]:
+    """The `d.` names that a set says something about."""
+    said = claims_set.claims
+    return frozenset(f"d.{name}" for name in _NAMES if getattr(said, name) is not None)
+
+
+def _known_key(row: KeyRow, revoked: bool) -> KnownKey:
+    # kept uncompressed: a compressed point costs four times as much to load
+    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + row.public_key)
+    return KnownKey(
+        key_id=row.kid,
+        device=row.device,
+        ueid=bytes.fromhex(row.ueid),
+        algorithm=row.algorithm,
+        public_key=point,
+        revoked=revoked,
+    )

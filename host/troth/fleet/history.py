@@ -1,0 +1,80 @@
+"""What the verifier saw of one key epoch itself: boots, clones, reports per hour (`v.` names).
+
+Counted from accepted reports only: nobody without the device's own key can add to it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from ..core.claims import Token
+
+HOUR, DAY = 3600, 86_400
+# two reports of one boot that cross on their way may arrive a little out of order
+UPTIME_TOLERANCE_S = 30
+
+
+@dataclass(slots=True)
+class History:
+    """A running account of one device under one key, report after report."""
+
+    forks: int = 0
+    regressions: int = 0
+    boot_count: int = -1  # highest so far
+    boot_seed: bytes = b""  # of that boot
+    uptime_s: int = 0
+    seeds: dict[int, bytes] = field(default_factory=dict)  # first seed of each boot
+    hour: deque[int] = field(default_factory=deque)
+    day: deque[tuple[int, int]] = field(default_factory=deque)  # instant, boot count
+    shown: dict[str, frozenset[str]] = field(default_factory=dict)  # app digest -> d. names
+    last: int | None = None
+
+    def weigh(self, token: Token) -> tuple[int, int]:
+        """Forks and regressions if this token were taken in."""
+        return self.forks + self._forks(token), self.regressions + self._regresses(token)
+
+    def take(self, token: Token, at: int) -> None:
+        """Take one accepted report in."""
+        self.forks += self._forks(token)
+        self.regressions += self._regresses(token)
+        self.seeds.setdefault(token.boot_count, token.boot_seed)
+        if token.boot_count >= self.boot_count:
+            self.boot_count, self.boot_seed = token.boot_count, token.boot_seed
+            self.uptime_s = token.uptime_s
+        self.hour.append(at)
+        if not self.day or self.day[-1][1] != token.boot_count:
+            self.day.append((at, token.boot_count))
+        self.last = at if self.last is None else max(at, self.last)
+
+    def show(self, app_digest: str | None, names: Iterable[str]) -> None:
+        """Remember what this firmware showed."""
+        if app_digest is not None:
+            before = self.shown.get(app_digest, frozenset())
+            self.shown[app_digest] = before | frozenset(names)
+
+    def reports_per_h(self, now: int) -> int:
+        while self.hour and self.hour[0] <= now - HOUR:
+            self.hour.popleft()
+        return len(self.hour)
+
+    def boots_24h(self, now: int, boot_count: int | None = None) -> int:
+        """Boots that the counter shows over the last day, reported or not."""
+        while len(self.day) > 1 and self.day[1][0] <= now - DAY:
+            self.day.popleft()
+        counts = [count for _, count in self.day]
+        if boot_count is not None:
+            counts.append(boot_count)
+        return max(counts) - min(counts) if counts else 0
+
+    def _forks(self, token: Token) -> int:
+        """One boot of one board has one seed: another one is another board."""
+        return int(self.seeds.get(token.boot_count, token.boot_seed) != token.boot_seed)
+
+    def _regresses(self, token: Token) -> int:
+        """Counters only rise: lower ones are an older copy of the board's memory."""
+        if token.boot_count < self.boot_count:
+            return 1
+        same_boot = token.boot_count == self.boot_count and token.boot_seed == self.boot_seed
+        return int(same_boot and token.uptime_s + UPTIME_TOLERANCE_S < self.uptime_s)
