@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import zip_longest
 
 
 class Profile(StrEnum):
@@ -75,5 +76,9 @@ class Observed:
 
 
 def fuse_regressions(recorded: str, reported: str) -> int:
-    """Count the fuses that were burned in the record and are not burned in the report."""
-    raise NotImplementedError
+    """Count the fuses that were burned in the record and are not burned in the report.
+
+    Both are hex as in DeviceClaims.fuses; words that one side leaves out count as not burned.
+    """
+    was, now = bytes.fromhex(recorded), bytes.fromhex(reported)
+    return sum((a & ~b).bit_count() for a, b in zip_longest(was, now, fillvalue=0))

@@ -10,9 +10,10 @@ from __future__ import annotations
 class Rejected(Exception):
     """Evidence refused.
 
-    `code` is stable, lower-case and dotted (`sig.bad`); `path` names the part (`claims/ueid`);
-    `offset` is the byte in the input where known. The text is for people and never holds secrets
-    or unbounded text from the message.
+    `code` is stable, lower-case and dotted (`sig.bad`). `path` names the part and the place in it
+    (`claims/ueid`): envelope, protected, bundle, claims (the token's payload), set (the
+    claims-set). `offset` is the byte in that part where known. The text is for people and never
+    holds secrets or unbounded text from the message.
     """
 
     def __init__(self, code: str, text: str, *, path: str = "", offset: int | None = None) -> None:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .claims import Token
+from .errors import Replayed, Stale
+
+CLOCK_STEP_S = 60  # by how much our own clock may be set back between issue and answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,4 +23,10 @@ class Challenge:
 
 def check_freshness(token: Token, challenge: Challenge, *, now: int) -> None:
     """Raise Stale (`nonce.expired`) or Replayed (`nonce.replayed`, `nonce.spent`)."""
-    raise NotImplementedError
+    if token.nonce != challenge.nonce:
+        raise Replayed("nonce.replayed", "answers another challenge", path="claims/nonce")
+    if challenge.spent:
+        raise Replayed("nonce.spent", "this challenge was answered before", path="claims/nonce")
+    # not before it was issued either: a clock set back must not prolong a challenge's life
+    if not challenge.issued - CLOCK_STEP_S <= now < challenge.expires:
+        raise Stale("nonce.expired", "this challenge is no longer open", path="claims/nonce")

@@ -102,14 +102,19 @@ class _Scanner:
         return major, n
 
     def simple(self, info: int, start: int) -> int:
-        if info in _SIMPLE:
-            return info
+        """20 to 22 for false, true and null; all else of major type 7 is refused."""
+        if info not in _SIMPLE:
+            self.fail(*self.odd(info), start)
+        return info
+
+    def odd(self, info: int) -> tuple[str, str]:
         if info == 24 and self.take(1)[0] < 32:
-            self.fail("cbor.malformed", "simple value in two bytes that has one", start)
+            return "cbor.malformed", "simple value in two bytes that has one"
         if info > 27:
-            self.fail("cbor.malformed", "break or reserved head without its item", start)
-        kind = "float" if info in (25, 26, 27) else "simple value"
-        self.fail("cbor.type", f"{kind} has no place in evidence", start)
+            return "cbor.malformed", "break or reserved head without its item"
+        if info > 24:
+            return "cbor.type", "floats have no place in evidence"
+        return "cbor.type", "this simple value has no place in evidence"
 
     def take(self, n: int) -> bytes:
         end = self.at + n
