@@ -8,18 +8,16 @@ that counts seconds would else write one row per report.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, or_, select, update
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy.engine import Connection
 
-from ..core.duties import Appraisal, Assurance, Outcome, Party, Reason, Subject
-from ..core.verdict import State, Verdict
-from . import audit, schema
+from ..core.duties import Appraisal, Subject
+from ..core.verdict import Verdict
+from . import audit, schema, timeline
 from .changes import Subjects
-from .rows import IntervalRow, StateRow
 
 _verdicts, _states, _heads = schema.verdicts, schema.states, schema.heads
 
@@ -104,7 +102,7 @@ class Changes:
         *,
         at: int,
         evidence: int | None,
-        words: tuple[bytes, int] | None,
+        words: tuple[bytes, int],
     ) -> tuple[str, ...]:
         """Weigh one verdict against what holds; returns the duties whose answer changed."""
         ids = _ids(verdict.device, subjects)
@@ -144,17 +142,17 @@ class Changes:
         conn: Connection,
         subject: Subject,
         ids: dict[str, str],
-        words: tuple[bytes, int] | None,
+        words: tuple[bytes, int],
     ) -> tuple[_Key, dict[str, _Open], bool]:
         key = (subject.value, ids[subject.value])
         held = self.memory.answers.get(key)
         if held is None:
             held = self.memory.answers[key] = _load(conn, key)
-        if words is None:
-            return key, held, False
         # what is judged once for many units changes its words with the references alone
         mine = words if subject is Subject.UNIT else (b"", words[1])
         before = self.memory.words.get(key)
+        if before is None:  # a new process: what the references were is not known
+            before = (_last_digest(conn, key[1]) if subject is Subject.UNIT else b"", words[1])
         self.memory.words[key] = mine
         return key, held, before != mine
 
@@ -233,10 +231,13 @@ def turn(
     memory: Memory,
     *,
     at: int,
+    references: int,
 ) -> bool:
-    """Write what the clock alone changed; the head keeps the instant of the last report."""
+    """Write what no report changed; the head keeps the instant of the last report."""
     changes = Changes.begin(conn, memory)
-    changed = changes.add(conn, verdict, subjects, at=at, evidence=None, words=None)
+    before = memory.words.get(("unit", device))
+    words = (before[0] if before else _last_digest(conn, device), references)
+    changed = changes.add(conn, verdict, subjects, at=at, evidence=None, words=words)
     changes.write(conn)
     conn.execute(update(_heads).where(_heads.c.device == device).values(until=verdict.until))
     moved = bool(changed or changes.opening_states)
@@ -244,6 +245,17 @@ def turn(
         detail = f"{verdict.state.value} {' '.join(changed)}".strip()
         audit.append(conn, at, "clock", "verdict.turned", device, detail)
     return moved
+
+
+def _last_digest(conn: Connection, device: str) -> bytes:
+    """The set that the device reported last."""
+    evidence = schema.evidence
+    found: bytes | None = conn.execute(
+        select(evidence.c.set_digest)
+        .join(_heads, _heads.c.evidence == evidence.c.id)
+        .where(_heads.c.device == device)
+    ).scalar()
+    return found or b""
 
 
 def _differs(held: Appraisal, said: Appraisal, reworded: bool) -> bool:
@@ -279,66 +291,8 @@ def _state_words(verdict: Verdict, ids: dict[str, str]) -> tuple[str, str, str, 
     )
 
 
-# --- reading --------------------------------------------------------------------------------
-
-
-def current(
-    conn: Connection, kind: str | None, subject: str | None, as_of: int | None
-) -> tuple[IntervalRow, ...]:
-    """Open intervals, or those that held at an instant."""
-    asked = select(_verdicts).order_by(
-        _verdicts.c.subject_kind, _verdicts.c.subject, _verdicts.c.duty
-    )
-    if subject is not None:
-        asked = asked.where(_verdicts.c.subject_kind == kind, _verdicts.c.subject == subject)
-    return tuple(_interval(row) for row in conn.execute(_held(asked, _verdicts, as_of)))
-
-
-def history(conn: Connection, kind: str, subject: str, duty: str | None) -> tuple[IntervalRow, ...]:
-    asked = select(_verdicts).where(
-        _verdicts.c.subject_kind == kind, _verdicts.c.subject == subject
-    )
-    if duty is not None:
-        asked = asked.where(_verdicts.c.duty == duty)
-    return tuple(_interval(row) for row in conn.execute(asked.order_by(_verdicts.c.id.desc())))
-
-
-def subjects(conn: Connection, device: str, as_of: int | None) -> dict[str, str]:
-    asked = _held(select(_states.c.subjects).where(_states.c.device == device), _states, as_of)
-    found = conn.execute(asked).scalar()
-    return dict(json.loads(found)) if found else {"unit": device}
-
-
-def state(conn: Connection, device: str, as_of: int | None) -> StateRow | None:
-    found = _state_rows(
-        conn, _held(_state_select().where(_states.c.device == device), _states, as_of)
-    )
-    return next(iter(found), None)
-
-
-def states(conn: Connection, as_of: int | None) -> dict[str, StateRow]:
-    return {row.device: row for row in _state_rows(conn, _held(_state_select(), _states, as_of))}
-
-
-def state_history(conn: Connection, device: str) -> tuple[StateRow, ...]:
-    asked = _state_select().where(_states.c.device == device).order_by(_states.c.id.desc())
-    return tuple(_state_rows(conn, asked))
-
-
-def due(conn: Connection, now: int) -> tuple[str, ...]:
-    asked = select(_heads.c.device).where(_heads.c.until <= now).order_by(_heads.c.until)
-    return tuple(conn.execute(asked).scalars())
-
-
-def _held(asked: Any, table: Any, as_of: int | None) -> Any:
-    """Those that are open, or that held at an instant: an interval ends before its end."""
-    if as_of is None:
-        return asked.where(table.c.to.is_(None))
-    return asked.where(table.c.since <= as_of, or_(table.c.to.is_(None), table.c.to > as_of))
-
-
 def _load(conn: Connection, key: _Key) -> dict[str, _Open]:
-    rows = current(conn, key[0], key[1], None)
+    rows = timeline.current(conn, key[0], key[1], None)
     return {row.appraisal.duty: _Open(row.id, row.since, row.appraisal) for row in rows}
 
 
@@ -350,40 +304,3 @@ def _load_state(conn: Connection, device: str) -> _OpenState | None:
         return None
     said = (row.state, row.regimes, row.duty_set, row.mandatory, row.failing, row.subjects)
     return _OpenState(row.id, row.since, said)
-
-
-def _state_select() -> Any:
-    return select(_states, _heads.c.until).outerjoin(_heads, _heads.c.device == _states.c.device)
-
-
-def _state_rows(conn: Connection, asked: Any) -> Iterable[StateRow]:
-    for row in conn.execute(asked):
-        yield StateRow(
-            id=row.id,
-            device=row.device,
-            state=State(row.state),
-            regimes=tuple(json.loads(row.regimes)),
-            duty_set=row.duty_set,
-            mandatory=tuple(json.loads(row.mandatory)),
-            failing=tuple(json.loads(row.failing)),
-            until=row.until if row.to is None else None,
-            evidence=row.evidence,
-            since=row.since,
-            to=row.to,
-        )
-
-
-def _interval(row: Row[Any]) -> IntervalRow:
-    said = Appraisal(
-        duty=row.duty,
-        subject=Subject(row.subject_kind),
-        outcome=Outcome(row.outcome),
-        reason=Reason(row.reason) if row.reason else None,
-        because=row.because,
-        assurance=Assurance(row.assurance),
-        owed_by=Party(row.owed_by) if row.owed_by else None,
-        owed_because=row.owed_because,
-        remedy=row.remedy,
-        until=row.until,
-    )
-    return IntervalRow(row.id, row.subject_kind, row.subject, said, row.evidence, row.since, row.to)

@@ -16,7 +16,7 @@ from ..core.device import Provisioning
 from ..core.freshness import Challenge
 from ..core.reference import Release, Statement
 from ..core.verdict import Verdict
-from . import audit, evidence, intervals, references, registry
+from . import audit, evidence, intervals, references, registry, timeline
 from .changes import Accepted, Recorded, Refused, Spent, Subjects
 from .engine import Engines, open_engines
 from .rows import (
@@ -250,10 +250,14 @@ class Store:
         """Many outcomes under one durable commit; each spends its own challenge, once."""
         return self._write(lambda conn: evidence.record(conn, changes, self._memory))
 
-    def turn(self, device: str, verdict: Verdict, subjects: Subjects, *, at: int) -> bool:
-        """Write what the clock alone changed (no evidence); False when nothing did."""
+    def turn(
+        self, device: str, verdict: Verdict, subjects: Subjects, *, at: int, references: int = 0
+    ) -> bool:
+        """Write what the clock or the references alone changed (no evidence); False: nothing."""
         return self._write(
-            lambda conn: intervals.turn(conn, device, verdict, subjects, self._memory, at=at)
+            lambda conn: intervals.turn(
+                conn, device, verdict, subjects, self._memory, at=at, references=references
+            )
         )
 
     # --- reading ----------------------------------------------------------------------------
@@ -292,37 +296,37 @@ class Store:
         self, subject: str, *, kind: str = "unit", as_of: int | None = None
     ) -> tuple[IntervalRow, ...]:
         """The answers that hold for a subject now, or held at an instant; by duty."""
-        return self._read(lambda conn: intervals.current(conn, kind, subject, as_of))
+        return self._read(lambda conn: timeline.current(conn, kind, subject, as_of))
 
     def all_intervals(self, *, as_of: int | None = None) -> tuple[IntervalRow, ...]:
         """The answers that hold for every subject, now or at an instant."""
-        return self._read(lambda conn: intervals.current(conn, None, None, as_of))
+        return self._read(lambda conn: timeline.current(conn, None, None, as_of))
 
     def history(
         self, subject: str, *, kind: str = "unit", duty: str | None = None
     ) -> tuple[IntervalRow, ...]:
         """Every interval of a subject, newest first."""
-        return self._read(lambda conn: intervals.history(conn, kind, subject, duty))
+        return self._read(lambda conn: timeline.history(conn, kind, subject, duty))
 
     def subjects(self, device: str, *, as_of: int | None = None) -> dict[str, str]:
         """Subject kind -> subject id under which this device's duties are answered."""
-        return self._read(lambda conn: intervals.subjects(conn, device, as_of))
+        return self._read(lambda conn: timeline.subjects(conn, device, as_of))
 
     def state(self, device: str, *, as_of: int | None = None) -> StateRow | None:
         """A device's state as last written; the clock may have outrun it: see fleet.clock."""
-        return self._read(lambda conn: intervals.state(conn, device, as_of))
+        return self._read(lambda conn: timeline.state(conn, device, as_of))
 
     def states(self, *, as_of: int | None = None) -> dict[str, StateRow]:
         """The state of every device that ever had one, by device id."""
-        return self._read(lambda conn: intervals.states(conn, as_of))
+        return self._read(lambda conn: timeline.states(conn, as_of))
 
     def state_history(self, device: str) -> tuple[StateRow, ...]:
         """Every state interval of a device, newest first."""
-        return self._read(lambda conn: intervals.state_history(conn, device))
+        return self._read(lambda conn: timeline.state_history(conn, device))
 
     def due(self, now: int) -> tuple[str, ...]:
         """Devices whose written answers the clock has outrun."""
-        return self._read(lambda conn: intervals.due(conn, now))
+        return self._read(lambda conn: timeline.due(conn, now))
 
     def rejections(self, device: str | None = None, *, limit: int = 50) -> tuple[RejectionRow, ...]:
         """Refused messages, newest first; of one signer, or all."""

@@ -1,0 +1,109 @@
+"""Reading answers over time: what holds now, what held then, and how it came to be."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import or_, select
+from sqlalchemy.engine import Connection, Row
+
+from ..core.duties import Appraisal, Assurance, Outcome, Party, Reason, Subject
+from ..core.verdict import State
+from . import schema
+from .rows import IntervalRow, StateRow
+
+_verdicts, _states, _heads = schema.verdicts, schema.states, schema.heads
+
+
+def current(
+    conn: Connection, kind: str | None, subject: str | None, as_of: int | None
+) -> tuple[IntervalRow, ...]:
+    """Open intervals, or those that held at an instant."""
+    asked = select(_verdicts).order_by(
+        _verdicts.c.subject_kind, _verdicts.c.subject, _verdicts.c.duty
+    )
+    if subject is not None:
+        asked = asked.where(_verdicts.c.subject_kind == kind, _verdicts.c.subject == subject)
+    return tuple(_interval(row) for row in conn.execute(_held(asked, _verdicts, as_of)))
+
+
+def history(conn: Connection, kind: str, subject: str, duty: str | None) -> tuple[IntervalRow, ...]:
+    asked = select(_verdicts).where(
+        _verdicts.c.subject_kind == kind, _verdicts.c.subject == subject
+    )
+    if duty is not None:
+        asked = asked.where(_verdicts.c.duty == duty)
+    return tuple(_interval(row) for row in conn.execute(asked.order_by(_verdicts.c.id.desc())))
+
+
+def subjects(conn: Connection, device: str, as_of: int | None) -> dict[str, str]:
+    asked = _held(select(_states.c.subjects).where(_states.c.device == device), _states, as_of)
+    found = conn.execute(asked).scalar()
+    return dict(json.loads(found)) if found else {"unit": device}
+
+
+def state(conn: Connection, device: str, as_of: int | None) -> StateRow | None:
+    found = _state_rows(
+        conn, _held(_state_select().where(_states.c.device == device), _states, as_of)
+    )
+    return next(iter(found), None)
+
+
+def states(conn: Connection, as_of: int | None) -> dict[str, StateRow]:
+    return {row.device: row for row in _state_rows(conn, _held(_state_select(), _states, as_of))}
+
+
+def state_history(conn: Connection, device: str) -> tuple[StateRow, ...]:
+    asked = _state_select().where(_states.c.device == device).order_by(_states.c.id.desc())
+    return tuple(_state_rows(conn, asked))
+
+
+def due(conn: Connection, now: int) -> tuple[str, ...]:
+    asked = select(_heads.c.device).where(_heads.c.until <= now).order_by(_heads.c.until)
+    return tuple(conn.execute(asked).scalars())
+
+
+def _held(asked: Any, table: Any, as_of: int | None) -> Any:
+    """Those that are open, or that held at an instant: an interval ends before its end."""
+    if as_of is None:
+        return asked.where(table.c.to.is_(None))
+    return asked.where(table.c.since <= as_of, or_(table.c.to.is_(None), table.c.to > as_of))
+
+
+def _state_select() -> Any:
+    return select(_states, _heads.c.until).outerjoin(_heads, _heads.c.device == _states.c.device)
+
+
+def _state_rows(conn: Connection, asked: Any) -> Iterable[StateRow]:
+    for row in conn.execute(asked):
+        yield StateRow(
+            id=row.id,
+            device=row.device,
+            state=State(row.state),
+            regimes=tuple(json.loads(row.regimes)),
+            duty_set=row.duty_set,
+            mandatory=tuple(json.loads(row.mandatory)),
+            failing=tuple(json.loads(row.failing)),
+            until=row.until if row.to is None else None,
+            evidence=row.evidence,
+            since=row.since,
+            to=row.to,
+        )
+
+
+def _interval(row: Row[Any]) -> IntervalRow:
+    said = Appraisal(
+        duty=row.duty,
+        subject=Subject(row.subject_kind),
+        outcome=Outcome(row.outcome),
+        reason=Reason(row.reason) if row.reason else None,
+        because=row.because,
+        assurance=Assurance(row.assurance),
+        owed_by=Party(row.owed_by) if row.owed_by else None,
+        owed_because=row.owed_because,
+        remedy=row.remedy,
+        until=row.until,
+    )
+    return IntervalRow(row.id, row.subject_kind, row.subject, said, row.evidence, row.since, row.to)
