@@ -1,4 +1,9 @@
-"""Duties of care as values, and their answers: every duty is answered, every time."""
+"""Duties of care as values, and their answers: every duty is answered, every time.
+
+The outcomes are a closed set (HOUSE words): what cannot be decided is `not-shown` with a reason,
+never rounded up or down; a claim that this board must show, or showed before, and now keeps back
+is `withheld`, and that is `not-met`.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from . import party
 from .claims import DeviceClaims
 from .device import Observed, Profile, Registration
 from .reference import Reference, Statement
@@ -115,6 +121,7 @@ class Answer:
 
 
 Rule = Callable[[Facts], Answer]
+Because = Callable[[Facts, Answer, "Reason | None"], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +143,13 @@ class Duty:
     remedies: tuple[tuple[Party, str], ...]
     owed: tuple[Owed, ...]
     clauses: tuple[Clause, ...]
+    because: Because  # the sentence of an answer
+    turns_text: str = ""
+
+    def remedy(self, party: Party) -> str:
+        """What this party can do about it; another party's remedy is better than silence."""
+        remedies = dict(self.remedies)
+        return remedies.get(party) or next(iter(remedies.values()), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,4 +170,102 @@ class Appraisal:
 
 def appraise(facts: Facts, duties: tuple[Duty, ...]) -> tuple[Appraisal, ...]:
     """Answer every duty. Never raises: our own fault is Outcome.ERROR."""
-    raise NotImplementedError
+    return tuple(say(facts, duty, answer(facts, duty)) for duty in duties)
+
+
+def answer(facts: Facts, duty: Duty) -> Answer:
+    """Ask the rule, and count what was kept back as not met."""
+    try:
+        given = duty.rule(facts)
+    except Exception:  # a fault of one rule must not silence the others
+        return _FAULT
+    if given.missing and is_withheld(facts, given):
+        return Answer(Outcome.NOT_MET, given.missing)
+    return given
+
+
+_FAULT = Answer(Outcome.ERROR)
+
+
+def is_withheld(facts: Facts, given: Answer) -> bool:
+    """Does the answer lack a claim that this profile must show, or this firmware showed before?"""
+    owed = facts.must_show | facts.v.shown_before
+    return any(name in owed or name.removeprefix("d.") in owed for name in given.missing)
+
+
+def reason_of(given: Answer) -> Reason | None:
+    """Why it is not shown; decided by what is missing, a device's own silence first."""
+    if not given.missing:
+        return None
+    if given.outcome is Outcome.NOT_MET:
+        return Reason.WITHHELD
+    prefixes = {name.partition(".")[0] for name in given.missing}
+    if "d" in prefixes:
+        return Reason.PROFILE_CANNOT
+    return Reason.UNDECLARED if prefixes & {"m", "r"} else Reason.NO_FEED
+
+
+def say(facts: Facts, duty: Duty, given: Answer) -> Appraisal:
+    """Put an answer into words: why, how strong, owed by whom, and what to do."""
+    reason = reason_of(given)
+    owed_by, owed_because, remedy = None, "", ""
+    until = given.turns
+    if given.outcome in (Outcome.NOT_MET, Outcome.NOT_SHOWN):
+        owed_by, owed_because = party.owed(facts, duty, reason)
+        until = first_after(facts.now, until, party.turns(facts, duty))
+        remedy = duty.remedy(owed_by)
+    return Appraisal(
+        duty=duty.id,
+        subject=duty.subject,
+        outcome=given.outcome,
+        reason=reason,
+        because=_because(facts, duty, given, reason),
+        assurance=assurance(duty.names, facts.profile),
+        owed_by=owed_by,
+        owed_because=owed_because,
+        remedy=remedy,
+        until=first_after(facts.now, until),
+    )
+
+
+def _because(facts: Facts, duty: Duty, given: Answer, reason: Reason | None) -> str:
+    try:
+        return duty.because(facts, given, reason)
+    except Exception:  # as above: a sentence may not take the answer with it
+        return f"{duty.id} is {given.outcome}; its sentence could not be built"
+
+
+def first_after(now: int, *instants: int | None) -> int | None:
+    """The earliest of these instants that is still to come."""
+    return min((at for at in instants if at is not None and at > now), default=None)
+
+
+# what each name is worth as proof, strongest first; the weakest name gives the assurance
+_STRENGTH = (Assurance.HARDWARE, Assurance.OBSERVED, Assurance.SOFTWARE, Assurance.DECLARED)
+# proved by the signature itself: as strong as the key's custody
+_KEY_BOUND = frozenset({"v.ueid_bound_to_key", "r.key_origin", "r.key_owners", "r.ueid_owners"})
+
+
+def assurance(names: tuple[str, ...], profile: Profile) -> Assurance:
+    """From the registered profile and the source of each name, never from the device's word."""
+    found = [_worth(name, profile) for name in names]
+    return max(
+        (worth for worth in found if worth is not None),
+        key=_STRENGTH.index,
+        default=Assurance.OBSERVED,
+    )
+
+
+def _worth(name: str, profile: Profile) -> Assurance | None:
+    if name in _KEY_BOUND:
+        return Assurance.OBSERVED if profile is Profile.P0 else Assurance.HARDWARE
+    match name.partition(".")[0]:
+        case "d":
+            stock = profile in (Profile.P0, Profile.P1)
+            return Assurance.SOFTWARE if stock else Assurance.HARDWARE
+        case "m":
+            return Assurance.DECLARED
+        case "v":
+            return Assurance.OBSERVED
+        case _:  # our own records and the clock are what it is compared with
+            return Assurance.OBSERVED if name == "r.release_secret_hits" else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 
@@ -97,5 +99,85 @@ def resolve(
     code_digest: str | None,
     cfg_digest: str | None,
 ) -> Reference:
-    """Choose what a claims-set is compared with, from all releases of its model and chip."""
-    raise NotImplementedError
+    """Choose what a claims-set is compared with, from all releases of its model and chip.
+
+    Several releases may share one image and differ in their files: the running one is the image's
+    release whose files, then settings, fit best. Where nobody released anything, nothing is said.
+    """
+    ours = tuple(release for release in releases if release.app_digest == app_digest)
+    running = _running(ours, code_digest, cfg_digest)
+    offered = [release for release in releases if release.withdrawn is None]
+    newest = max(offered, key=_age, default=None)
+    basis = running or newest
+    return Reference(
+        max_evidence_age=policy.max_evidence_age,
+        approved_algs=policy.approved_algs,
+        app_digests=_said(release.app_digest for release in releases),
+        withdrawn_digests=_withdrawn(releases, running) if releases else None,
+        current_digests=_current(newest, running) if releases else None,
+        code_digests=_said(release.code_digest for release in ours),
+        boot_key_digests=_said(key for release in releases for key in release.boot_key_digests),
+        cfg_digests=_said((*(release.cfg_digest for release in releases), *approved_cfg)),
+        min_secver=basis.secure_version if basis else None,
+        anti_rollback=basis.anti_rollback if basis else None,
+        anchors=_said(policy.anchors),
+        max_reconnects=policy.max_reconnects,
+        max_boots_24h=policy.max_boots_24h,
+        release_secret_hits=running.secret_hits if running else None,
+        fix_grace=policy.fix_grace,
+        release=running,
+        newer_since=_newer_since(offered, running),
+        as_shipped=running is not None
+        and (running.code_digest, running.cfg_digest) == (code_digest, cfg_digest),
+    )
+
+
+def _running(
+    ours: tuple[Release, ...], code_digest: str | None, cfg_digest: str | None
+) -> Release | None:
+    def fit(release: Release) -> tuple[bool, bool, bool, _Age]:
+        return (
+            release.code_digest == code_digest,
+            release.cfg_digest == cfg_digest,
+            release.withdrawn is None,
+            _age(release),
+        )
+
+    return max(ours, key=fit, default=None)
+
+
+_Age = tuple[int, tuple[tuple[int, int, str], ...]]
+
+
+def _age(release: Release) -> _Age:
+    """Order of coming out; a version breaks the tie, its numbers compared as numbers."""
+    parts = re.split(r"[.+-]", release.version)
+    order = tuple((1, int(p), "") if p.isdecimal() else (0, 0, p) for p in parts)
+    return release.released, order
+
+
+def _said(values: Iterable[str]) -> tuple[str, ...] | None:
+    """Each once; an empty list would say "none is good", so it is None: nobody said."""
+    return tuple(dict.fromkeys(values)) or None
+
+
+def _withdrawn(releases: tuple[Release, ...], running: Release | None) -> tuple[str, ...]:
+    """Withdrawn images, but not for a release that keeps the image and changes the files."""
+    spared = {running.app_digest} if running and running.withdrawn is None else set()
+    gone = (release.app_digest for release in releases if release.withdrawn is not None)
+    return tuple(digest for digest in dict.fromkeys(gone) if digest not in spared)
+
+
+def _current(newest: Release | None, running: Release | None) -> tuple[str, ...]:
+    """The newest image on offer, unless the running release only shares it with the newest."""
+    if newest is None:
+        return ()
+    shares = running is not None and running.app_digest == newest.app_digest
+    return () if shares and running != newest else (newest.app_digest,)
+
+
+def _newer_since(offered: list[Release], running: Release | None) -> int | None:
+    if running is None:
+        return None
+    newer = (release.released for release in offered if _age(release) > _age(running))
+    return min(newer, default=None)

@@ -1,12 +1,30 @@
-"""From answers to a state: which duties bind this unit today, and what that makes of it."""
+"""From answers to a state: which duties bind this unit today, and what that makes of it.
+
+A unit is judged against the baseline and the regimes that bind this very unit: by product class,
+market and the date on which it was placed on the market (HOUSE "From answers to a state").
+"""
 
 from __future__ import annotations
 
+import hashlib
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
 from .device import Registration
-from .duties import Appraisal, Clause, Duty, Facts, Status
+from .duties import (
+    Appraisal,
+    Clause,
+    Duty,
+    Facts,
+    Outcome,
+    Reason,
+    Severity,
+    Status,
+    appraise,
+    first_after,
+)
 
 
 class State(StrEnum):
@@ -25,6 +43,7 @@ class Line:
     clause: Clause
     since: int | None = None  # unix s; None: from the regime's own start
     until: int | None = None
+    placed_from: int | None = None  # binds units placed from here; None: as the regime says
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +58,9 @@ class Regime:
     in_force: int | None
     lines: tuple[Line, ...]
     own_use: bool = False
+    binding: bool = True  # False: a view (a standard, a guide), never part of a duty set
+    law: str = ""  # what it is: the act, or the standard
+    condition: str = ""  # when it applies, in our words
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +80,7 @@ class Upcoming:
     regime: str
     provision: str
     since: int
+    condition: str = ""  # empty: it will bind this very unit; else what must happen first
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,28 +104,167 @@ class Verdict:
     @property
     def failing(self) -> tuple[Appraisal, ...]:
         """The not-met answers of the mandatory duties."""
-        raise NotImplementedError
+        return tuple(
+            each
+            for each in self.appraisals
+            if each.outcome is Outcome.NOT_MET and each.duty in self.duty_set.mandatory
+        )
 
 
 def duty_set(catalogue: Catalogue, unit: Registration, now: int) -> DutySet:
     """Choose by product class, market and the date on which this very unit was placed."""
-    raise NotImplementedError
+    bound: list[str] = []
+    mandatory: set[str] = set()
+    upcoming: list[Upcoming] = []
+    for regime in catalogue.regimes:
+        if not _concerns(regime, unit):
+            continue
+        if _placed(unit, regime.placed_from, regime.placed_until) and _in_force(regime, now):
+            bound.append(regime.id)
+        for line in regime.lines:
+            if not decides(line):
+                continue
+            if _to_come(line, regime, now):
+                upcoming.append(_upcoming(line, regime, unit))
+            elif _binds(line, regime, unit, now):
+                mandatory.add(line.duty)
+    return DutySet(
+        regimes=tuple(bound),
+        mandatory=frozenset(mandatory),
+        upcoming=tuple(sorted(upcoming, key=lambda each: (each.since, each.duty, each.provision))),
+        digest=_digest(catalogue, bound, mandatory),
+    )
+
+
+def decides(line: Line) -> bool:
+    """Only a mandatory line that the duty decides can count for a state."""
+    return line.clause.status is Status.MANDATORY and line.clause.decides
+
+
+def _concerns(regime: Regime, unit: Registration) -> bool:
+    """Is this unit of a kind, and on a market, that the regime speaks of?"""
+    if not regime.binding or (unit.own_use and not regime.own_use):
+        return False
+    if regime.markets and unit.market not in regime.markets:
+        return False
+    return not regime.product_classes or unit.product_class in regime.product_classes
+
+
+def _in_force(regime: Regime, now: int) -> bool:
+    return regime.in_force is None or regime.in_force <= now
+
+
+def _placed(unit: Registration, since: int | None, until: int | None) -> bool:
+    if since is None and until is None:
+        return True
+    placed = unit.placed_on_market
+    if placed is None:
+        return False
+    return (since is None or since <= placed) and (until is None or placed < until)
+
+
+def _starts(line: Line, regime: Regime) -> int | None:
+    return line.since if line.since is not None else regime.in_force
+
+
+def _to_come(line: Line, regime: Regime, now: int) -> bool:
+    starts = _starts(line, regime)
+    return starts is not None and starts > now
+
+
+def _binds(line: Line, regime: Regime, unit: Registration, now: int) -> bool:
+    since = line.placed_from if line.placed_from is not None else regime.placed_from
+    ended = line.until is not None and line.until <= now
+    return not ended and _placed(unit, since, regime.placed_until)
+
+
+def _upcoming(line: Line, regime: Regime, unit: Registration) -> Upcoming:
+    """A unit placed before the day stays free of the line: a forecast must not say otherwise."""
+    placed, since = unit.placed_on_market, line.placed_from
+    condition = ""
+    if since is not None and placed is not None and placed < since:
+        condition = "binds units placed from that day, this one only if substantially modified"
+    starts = _starts(line, regime) or 0
+    return Upcoming(line.duty, regime.id, line.clause.provision, starts, condition)
+
+
+def _digest(catalogue: Catalogue, regimes: list[str], mandatory: set[str]) -> str:
+    named = [catalogue.digest, sorted(regimes), sorted(mandatory)]
+    return hashlib.sha256(json.dumps(named).encode()).hexdigest()
+
+
+def next_change(catalogue: Catalogue, unit: Registration, now: int) -> int | None:
+    """The first instant at which the duty set of this unit changes by the clock."""
+    instants = [
+        instant
+        for regime in catalogue.regimes
+        if _concerns(regime, unit)
+        for line in regime.lines
+        for instant in (_starts(line, regime), line.until)
+    ]
+    return first_after(now, *instants)
+
+
+def state_of(
+    facts: Facts, outcomes: Mapping[str, Outcome], mandatory: frozenset[str], grave: frozenset[str]
+) -> State:
+    """The state rule of HOUSE; `grave` are the duties whose silence leaves the state unknown."""
+    if not mandatory:
+        return State.UNKNOWN
+    if is_too_old(facts):
+        return State.STALE
+    found = {outcomes[duty] for duty in mandatory if duty in outcomes}
+    if Outcome.NOT_MET in found:
+        return State.NON_COMPLIANT
+    silent = any(outcomes.get(duty) is Outcome.NOT_SHOWN for duty in mandatory & grave)
+    if silent or Outcome.ERROR in found or len(mandatory - outcomes.keys()) > 0:
+        return State.UNKNOWN
+    return State.WAIVED if Outcome.WAIVED in found else State.COMPLIANT
+
+
+def is_too_old(facts: Facts) -> bool:
+    """Is the last evidence older than the policy allows? An opted-out unit owes none."""
+    last, allowed = facts.v.last_evidence, facts.r.max_evidence_age
+    if last is None or allowed is None or facts.u.monitoring_optout:
+        return False
+    return facts.now - last >= allowed
+
+
+def grave_duties(duties: tuple[Duty, ...]) -> frozenset[str]:
+    return frozenset(d.id for d in duties if d.severity in (Severity.CRITICAL, Severity.HIGH))
 
 
 def judge(facts: Facts, catalogue: Catalogue) -> Verdict:
     """Answer every duty and reach the state; pure, total, never raises."""
-    raise NotImplementedError
+    appraisals = appraise(facts, catalogue.duties)
+    chosen = duty_set(catalogue, facts.u, facts.now)
+    outcomes = {each.duty: each.outcome for each in appraisals}
+    return Verdict(
+        device=facts.u.device,
+        state=state_of(facts, outcomes, chosen.mandatory, grave_duties(catalogue.duties)),
+        appraisals=appraisals,
+        duty_set=chosen,
+        until=first_after(
+            facts.now,
+            next_change(catalogue, facts.u, facts.now),
+            *(each.until for each in appraisals),
+        ),
+    )
 
 
-__all__ = [
-    "Catalogue",
-    "DutySet",
-    "Line",
-    "Regime",
-    "State",
-    "Status",
-    "Upcoming",
-    "Verdict",
-    "duty_set",
-    "judge",
-]
+def would_fail_if_sold(facts: Facts, catalogue: Catalogue) -> tuple[str, ...]:
+    """The duties that this very unit would fail on any market, as it is now.
+
+    What is not met counts, and what the unit itself leaves open and only a declaration that
+    nobody made could excuse. A duty that is a declaration and nothing else does not count: anybody
+    may still write it.
+    """
+    asks_unit = {
+        duty.id for duty in catalogue.duties if any(name.startswith("d.") for name in duty.names)
+    }
+    return tuple(
+        each.duty
+        for each in appraise(facts, catalogue.duties)
+        if each.outcome is Outcome.NOT_MET
+        or (each.reason is Reason.UNDECLARED and each.duty in asks_unit)
+    )

@@ -1,0 +1,73 @@
+"""The names that a rule may ask: type, scope, where the value lives and how it is said aloud."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Literal
+
+from ..core.reference import Reference
+from ..trouble import Trouble
+from . import lines
+
+TYPES = ("string", "int", "bool", "list<string>")
+SCOPES = ("set", "fleet", "device", "clock")  # from narrow to wide
+SHOWS = ("", "digest", "instant", "span")
+
+_REFERENCE = frozenset(field.name for field in fields(Reference))
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """One name of the rules."""
+
+    name: str
+    type: str
+    scope: str
+    means: str  # a noun phrase for sentences
+    shows: Literal["", "digest", "instant", "span"] = ""
+
+    @property
+    def home(self) -> str:
+        """The member of `Facts` that holds it: d r u m v, or nothing for `now`."""
+        prefix, _, field = self.name.partition(".")
+        if not field:
+            return ""
+        return "u" if prefix == "r" and field not in _REFERENCE else prefix
+
+    @property
+    def field(self) -> str:
+        return self.name.partition(".")[2]
+
+    @property
+    def path(self) -> str:
+        """How Python reaches it from the members of `Facts`."""
+        return f"{self.home}.{self.field}" if self.home else self.name
+
+
+def read_claims(path: Path) -> dict[str, Claim]:
+    """Read the table of names."""
+    table = lines.read(path)
+    return {name: _claim(table, name) for name in table}
+
+
+def _claim(table: lines.Table, name: str) -> Claim:
+    row = table[name]
+    if not isinstance(row, lines.Table):
+        raise table.refuse("duty.claims", f"{name} wants type, scope and means", name)
+    for key, allowed in (("type", TYPES), ("scope", SCOPES), ("shows", SHOWS)):
+        if row.get(key, "") not in allowed:
+            want = " ".join(word for word in allowed if word)
+            raise row.refuse("duty.claims", f"{name} has an unknown {key}, want one of {want}", key)
+    if not row.get("means"):
+        raise row.refuse("duty.claims", f"{name} does not say what it means")
+    return Claim(name, row["type"], row["scope"], row["means"], row.get("shows", ""))
+
+
+def widest(claims: list[Claim]) -> str:
+    """The scope of a rule is the widest of its names."""
+    return max((claim.scope for claim in claims), key=SCOPES.index, default="set")
+
+
+def unknown(name: str) -> Trouble:
+    return Trouble("duty.unknown-name", f"there is no claim named {name}")

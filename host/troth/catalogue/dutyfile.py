@@ -1,0 +1,222 @@
+"""One duty file becomes one Duty: every field checked, every complaint with file and line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, TypeVar
+
+from ..core.device import Profile
+from ..core.duties import Clause, Duty, Outcome, Owed, Party, Severity, Status, Subject
+from ..core.party import WORDS
+from ..trouble import Trouble
+from . import lines
+from .checked import names
+from .claims import Claim, widest
+from .compiler import compile_rule
+from .engine import Engine, Expression
+from .lines import Table
+from .sentences import compile_because
+
+_REQUIRED: tuple[str, ...] = (
+    *("id", "title", "rationale", "severity", "party", "subject", "needs", "baseline"),
+    *("ok", "because", "remedies", "tests"),
+)
+_ALLOWED = {*_REQUIRED, "owed", "when", "turns", "references"}
+# these acts and standards speak to manufacturers, never to who runs a fleet
+MAKERS_LAW = frozenset({"eu-cra", "uk-psti", "eu-red-18031", "etsi-303645-v313"})
+
+Word = TypeVar("Word", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One in-file test: what is said, and the outcome that must come of it."""
+
+    given: Mapping[str, Any]
+    expect: Outcome
+    place: str
+
+
+@dataclass(frozen=True, slots=True)
+class DutyFile:
+    duty: Duty
+    cases: tuple[Case, ...]
+    expressions: tuple[Expression, ...]
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a file is checked against."""
+
+    engine: Engine
+    claims: Mapping[str, Claim]
+    regimes: Mapping[str, str]  # id -> version
+
+
+def read_duty(path: Path, desk: Desk) -> DutyFile:
+    """Read, check and compile one duty."""
+    table = lines.read(path)
+    _check_fields(table)
+    when, ok, turns = (_expression(table, key, desk) for key in ("when", "ok", "turns"))
+    if ok is None:
+        raise table.refuse("duty.expression", "ok is empty", "ok")
+    expressions = tuple(part for part in (when, ok, turns) if part is not None)
+    asked = tuple(dict.fromkeys(name for part in expressions for name in names(part.tree)))
+    party = _word(table, "party", Party)
+    duty = Duty(
+        id=str(table["id"]),
+        title=_text(table, "title", "en"),
+        title_nl=_text(table, "title", "nl"),
+        rationale=str(table["rationale"]).strip(),
+        severity=_word(table, "severity", Severity),
+        party=party,
+        subject=_word(table, "subject", Subject),
+        needs=_word(table, "needs", Profile),
+        baseline=table["baseline"] is True,
+        names=asked,
+        scope=widest([desk.claims[name] for name in asked]),
+        when_text=when.text if when else "",
+        ok_text=ok.text,
+        turns_text=turns.text if turns else "",
+        rule=compile_rule(when, ok, turns, desk.claims),
+        remedies=_remedies(table),
+        owed=tuple(_owed(row) for row in _rows(table, "owed")),
+        clauses=tuple(c for row in _rows(table, "references") for c in _clauses(row, party, desk)),
+        because=_because(table, desk),
+    )
+    return DutyFile(duty, _cases(table, when is not None, desk), expressions, path)
+
+
+def _check_fields(table: Table) -> None:
+    for key in table:
+        if key not in _ALLOWED:
+            raise table.refuse("duty.field", f"there is no field named {key}", key)
+    for key in _REQUIRED:
+        if table.get(key) in (None, "", []):
+            code = f"duty.{key}" if key in ("party", "subject", "tests") else "duty.field"
+            raise table.refuse(code, f"a duty without {key}")
+    if table["id"] != table.path.stem:
+        raise table.refuse("duty.field", f"the id is {table['id']}, the file is another", "id")
+
+
+def _expression(table: Table, key: str, desk: Desk) -> Expression | None:
+    if key not in table:
+        return None
+    try:
+        return desk.engine.check(str(table[key]), "int" if key == "turns" else "bool")
+    except Trouble as err:
+        raise table.refuse(err.code, f"{key}: {err.what}", key, fix=err.fix) from err
+
+
+def _word(table: Table, key: str, kind: type[Word]) -> Word:
+    try:
+        return kind(str(table.get(key, "")))
+    except ValueError as err:
+        code = f"duty.{key}" if key in ("party", "subject") else "duty.field"
+        want = " ".join(kind)
+        raise table.refuse(code, f"{key} wants one of {want}", key) from err
+
+
+def _text(table: Table, key: str, language: str) -> str:
+    texts = table[key]
+    if not isinstance(texts, Table) or not texts.get(language):
+        raise table.refuse("duty.field", f"{key} wants {language}", key)
+    return str(texts[language])
+
+
+def _rows(table: Table, key: str) -> list[Table]:
+    rows = table.get(key) or []
+    if not isinstance(rows, list) or not all(isinstance(row, Table) for row in rows):
+        raise table.refuse("duty.field", f"{key} wants a list of mappings", key)
+    return rows
+
+
+def _remedies(table: Table) -> tuple[tuple[Party, str], ...]:
+    remedies = table["remedies"]
+    if not isinstance(remedies, Table):
+        raise table.refuse("duty.field", "remedies wants a mapping of party to text", "remedies")
+    for key in remedies:
+        if key not in tuple(Party):
+            raise remedies.refuse("duty.party", f"there is no party named {key}", key)
+    return tuple((Party(key), str(text)) for key, text in remedies.items())
+
+
+def _owed(row: Table) -> Owed:
+    if row.get("when") not in WORDS:
+        raise row.refuse("duty.owed", f"when wants one of {' '.join(WORDS)}", "when")
+    return Owed(_word(row, "party", Party), row["when"], str(row.get("because", "")))
+
+
+def _clauses(row: Table, party: Party, desk: Desk) -> list[Clause]:
+    regime, status = str(row.get("regime", "")), _word(row, "status", Status)
+    if regime not in desk.regimes:
+        raise row.refuse("duty.reference", f"there is no regime named {regime}", "regime")
+    if str(row.get("version", "")) != desk.regimes[regime]:
+        wanted = desk.regimes[regime]
+        raise row.refuse("duty.reference", f"version wants {wanted}, the regime's own", "version")
+    if status is Status.CONDITIONAL and not row.get("condition"):
+        raise row.refuse("duty.reference", "a conditional line wants its condition", "status")
+    both = {key: row.get(key, []) for key in ("decides", "supports")}
+    if not any(both.values()) or not all(isinstance(ids, list) for ids in both.values()):
+        raise row.refuse("duty.reference", "name the provisions it decides, or supports")
+    makers = regime in MAKERS_LAW and (status is Status.MANDATORY or both["decides"])
+    if party is Party.OPERATOR and makers:
+        raise row.refuse("duty.makers-law", f"{regime} binds makers, this duty is the operator's")
+    confidence = row.get("confidence", "high")
+    if confidence not in ("high", "low"):
+        raise row.refuse("duty.reference", "confidence wants high or low", "confidence")
+    return [
+        Clause(
+            regime=regime,
+            provision=str(provision),
+            decides=key == "decides",
+            status=status,
+            version=desk.regimes[regime],
+            condition=str(row.get("condition", "")),
+            confidence=confidence,
+        )
+        for key, provisions in both.items()
+        for provision in provisions
+    ]
+
+
+def _because(table: Table, desk: Desk) -> Any:
+    texts = table["because"]
+    wanted = {"met", "not-met"} | ({"not-applicable"} if "when" in table else set())
+    if not isinstance(texts, Table) or set(texts) != wanted:
+        raise table.refuse("duty.field", f"because wants {' '.join(sorted(wanted))}", "because")
+    try:
+        return compile_because(texts, desk.claims)
+    except Trouble as err:
+        raise table.refuse(err.code, f"because: {err.what}", "because") from err
+
+
+def _cases(table: Table, conditional: bool, desk: Desk) -> tuple[Case, ...]:
+    cases = tuple(_case(row, desk) for row in _rows(table, "tests"))
+    wanted = {Outcome.MET, Outcome.NOT_MET, Outcome.NOT_SHOWN}
+    if conditional:
+        wanted.add(Outcome.NOT_APPLICABLE)
+    absent = wanted - {case.expect for case in cases}
+    if absent:
+        raise table.refuse("duty.tests", f"no test expects {' '.join(sorted(absent))}", "tests")
+    return cases
+
+
+_PYTHON = {"string": str, "int": int, "bool": bool, "list<string>": list}
+
+
+def _case(row: Table, desk: Desk) -> Case:
+    given = row.get("given")
+    if not isinstance(given, Table):
+        raise row.refuse("duty.tests", "a test wants given and expect")
+    for name, value in given.items():
+        if name not in desk.claims:
+            raise given.refuse("duty.unknown-name", f"there is no claim named {name}", name)
+        if type(value) is not _PYTHON[desk.claims[name].type]:
+            raise given.refuse("duty.type", f"{name} wants {desk.claims[name].type}", name)
+    said = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
+    return Case(said, _word(row, "expect", Outcome), row.place())

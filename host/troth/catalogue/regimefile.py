@@ -1,0 +1,79 @@
+"""One regime file: its header and dates; its lines come from the duties' own references."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from ..core.duties import Clause, Duty, Status
+from ..core.verdict import Line, Regime
+from . import lines
+from .lines import Table
+
+_ALLOWED = {"id", "title", "version", "law", "binding", "markets", "product_classes", "in_force"}
+_ALLOWED |= {"placed_from", "placed_until", "own_use", "condition", "dates", "of_baseline"}
+_REQUIRED = ("id", "title", "version", "law", "binding")
+
+
+def read_header(path: Path) -> Table:
+    """Read and check one header."""
+    table = lines.read(path)
+    for key in table:
+        if key not in _ALLOWED:
+            raise table.refuse("regime.field", f"there is no field named {key}", key)
+    for key in _REQUIRED:
+        if table.get(key) in (None, ""):
+            raise table.refuse("regime.field", f"a regime without {key}")
+    if table["id"] != path.stem:
+        raise table.refuse("regime.field", f"the id is {table['id']}, the file is another", "id")
+    for row in table.get("dates", []):
+        if not isinstance(row, Table) or not isinstance(row.get("provisions"), list):
+            raise table.refuse("regime.field", "dates wants rows with provisions", "dates")
+    return table
+
+
+def build_regime(header: Table, duties: Iterable[Duty]) -> Regime:
+    """Put the header over the lines that the duties' references make."""
+    return Regime(
+        id=header["id"],
+        title=header["title"],
+        version=str(header["version"]),
+        markets=tuple(header.get("markets", ())),
+        product_classes=tuple(header.get("product_classes", ())),
+        placed_from=header.get("placed_from"),
+        placed_until=header.get("placed_until"),
+        in_force=header.get("in_force"),
+        lines=tuple(line for duty in duties for line in _lines(header, duty)),
+        own_use=header.get("own_use") is True,
+        binding=header["binding"] is True,
+        law=header["law"],
+        condition=header.get("condition", ""),
+    )
+
+
+def _lines(header: Table, duty: Duty) -> list[Line]:
+    if header.get("of_baseline") is True:
+        return [Line(duty.id, _baseline(header))] if duty.baseline else []
+    return [
+        Line(duty.id, clause, **_dates(header, clause.provision))
+        for clause in duty.clauses
+        if clause.regime == header["id"]
+    ]
+
+
+def _baseline(header: Table) -> Clause:
+    """The baseline has no provisions: the duty is its own line."""
+    return Clause(header["id"], "", True, Status.MANDATORY, version=str(header["version"]))
+
+
+def _dates(header: Table, provision: str) -> dict[str, int | None]:
+    """The first row of `dates` whose prefix fits; a prefix ends where a number ends."""
+    for row in header.get("dates", []):
+        if any(_under(provision, str(prefix)) for prefix in row["provisions"]):
+            return {key: row.get(key) for key in ("since", "until", "placed_from")}
+    return {}
+
+
+def _under(provision: str, prefix: str) -> bool:
+    rest = provision.removeprefix(prefix)
+    return provision.startswith(prefix) and not rest[:1].isalnum()
