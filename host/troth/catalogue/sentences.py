@@ -89,11 +89,7 @@ def _number(claim: Claim, value: int) -> str:
 
 def _instant(value: int) -> str:
     try:
-        return (
-            datetime.fromtimestamp(value, UTC)
-            .strftime("%Y-%m-%d %H:%M UTC")
-            .replace(" 00:00 UTC", "")
-        )
+        moment = datetime.fromtimestamp(value, UTC)
     except (ValueError, OverflowError, OSError):
         return f"instant {value}"
     at_midnight = value % _UNITS[0][0] == 0
