@@ -61,8 +61,16 @@ def _boot():
 
 class Board:
     def __init__(self, settings, root=""):
-        self._settings = settings
+        self.settings = settings
         self._root = root
+
+    # the pinned CA, DER
+    def ca(self):
+        try:
+            with open(self._root + self.settings.ca, "rb") as file:
+                return file.read()
+        except OSError:
+            raise Trouble("settings.ca", "cannot read %s" % self.settings.ca)
 
     # what changes with every report
     def session(self):
@@ -81,18 +89,18 @@ class Board:
     # the claims-set, by claim name
     def facts(self):
         said = dict(_boot().facts)
-        said["oemid"] = self._settings.oemid
-        said["hwmodel"] = self._settings.hwmodel
-        said["swname"] = self._settings.swname
-        said["swversion"] = self._settings.swversion
+        said["oemid"] = self.settings.oemid
+        said["hwmodel"] = self.settings.hwmodel
+        said["swname"] = self.settings.swname
+        said["swversion"] = self.settings.swversion
         said["repl"] = "sealed" if sealed() else "open"
         said["webrepl_on"] = _webrepl_on()
         said.update(_wifi())
         said.update(self._link())
         self._survey(said)
         said["cfg_digest"] = claims.settings_digest(
-            self._settings.interval_s,
-            self._settings.scheme() or "https",
+            self.settings.interval_s,
+            self.settings.scheme() or "https",
             said["webrepl_on"],
             said.get("ap_auth"),
         )
@@ -109,15 +117,11 @@ class Board:
 
     # the agent's own link: it never talks to a server that its pinned CA does not vouch for
     def _link(self):
-        settings = self._settings
+        settings = self.settings
         if not settings.url:
             return {}
         said = {"own_link_scheme": settings.scheme(), "own_link_verified": True}
-        try:
-            with open(self._root + settings.ca, "rb") as file:
-                said["own_link_anchor"] = sha256(file.read()).digest()
-        except OSError:
-            raise Trouble("settings.ca", "cannot read %s" % settings.ca)
+        said["own_link_anchor"] = sha256(self.ca()).digest()
         version = recall(_TLS, 0)
         if version:
             said["own_tls_version"] = "1.%d" % (version - 10)
