@@ -22,7 +22,7 @@ class Ask:
     duty: str
     claim: str  # without the d.
     wants: tuple[Any, ...]
-    words: str  # how the wanted values are bound: is, one of, none of, at least, each one of
+    words: str  # how the wanted values are bound: one of, none of, at least; or the whole rule
     holds: bool | None  # None: the device did not say, or there is nothing to compare with
 
 
@@ -67,6 +67,8 @@ def _ask(duty: Duty, text: str, facts: Facts) -> Ask | None:
         if match:
             claim = match["claim"]
             wants = _wants(match.groupdict().get("value"), facts)
+            if words == "none of" and not wants:
+                return None  # nothing is forbidden
             said = getattr(facts.d, claim, None)
             holds = None if said is None or wants is None else check(said, wants)
             return Ask(duty.id, claim, wants or (), words, holds)

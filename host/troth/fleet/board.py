@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..core.duties import Clause, Duty, Outcome, Party, Severity, Subject
 from ..core.verdict import Catalogue, Regime, State
-from ..store.rows import DeviceRow, IntervalRow, RejectionRow, StateRow
+from ..store.rows import IntervalRow, RejectionRow
 from .context import Context
+from .turned import DAY, Change, Finding, by_duty, findings, fixed, newly_failing
+from .units import Unit, list_units
 from .words import SEVERITIES, STATES_BY_WORST
-
-DAY = 86_400
-NO_MODEL = "no model"
-
-
-@dataclass(frozen=True, slots=True)
-class Unit:
-    """One line of a device list."""
-
-    row: DeviceRow
-    state: State
-    since: int | None
-    failing: tuple[str, ...]
-    failing_since: int | None
-    mandatory: frozenset[str]
-    regimes: tuple[str, ...]
-    last_evidence: int | None
-    profile: str
-
-    @property
-    def model(self) -> str:
-        return self.row.model or NO_MODEL
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,32 +43,17 @@ class Row:
     def open(self) -> int:
         return sum(cell.open for cell in self.cells)
 
+    @property
+    def loud(self) -> bool:
+        """Does it fail, or leave a state unknown? A low duty that is not shown decides nothing."""
+        grave = self.duty.severity in (Severity.CRITICAL, Severity.HIGH)
+        return bool(self.failing or (grave and self.open))
+
 
 @dataclass(frozen=True, slots=True)
 class Group:
     severity: Severity
     rows: tuple[Row, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """An answer or a state that turned since yesterday."""
-
-    duty: Duty
-    devices: tuple[DeviceRow, ...]
-    at: int
-    fixed: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What falls short of a release, a model or a maker: judged once, counted once."""
-
-    duty: Duty
-    kind: Subject
-    subject: str
-    interval: IntervalRow
-    units: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,18 +77,6 @@ class Today:
         return tuple(row for group in self.groups for row in group.rows if row.failing)
 
 
-def list_units(context: Context, *, as_of: int | None = None) -> tuple[Unit, ...]:
-    """Every device with its state, by name."""
-    store = context.store
-    states = store.states(as_of=as_of)
-    answers = _by_subject(store.all_intervals(as_of=as_of))
-    return tuple(
-        _unit(context, row, states.get(row.id), answers.get(("unit", row.id), ()), as_of)
-        for row in store.devices()
-        if as_of is None or row.created <= as_of
-    )
-
-
 def today(
     context: Context,
     catalogue: Catalogue,
@@ -143,50 +96,15 @@ def today(
         total=len(units),
         counts=_counts(units),
         models=models,
-        groups=_groups(row for row in rows if row.failing or row.open),
-        quiet=tuple(row for row in rows if not row.failing and not row.open),
+        groups=_groups(row for row in rows if row.loud),
+        quiet=tuple(row for row in rows if not row.loud),
         regimes=_bound(catalogue, units),
-        newly=_changes(catalogue, units, intervals, moment, fixed=False),
-        fixed=_fixed(context, catalogue, units, moment),
+        newly=newly_failing(catalogue, units, intervals, moment),
+        fixed=fixed(context, catalogue, units, moment),
         silent=tuple(unit for unit in units if unit.state is State.STALE),
-        findings=_findings(catalogue, units, intervals),
+        findings=findings(catalogue, units, intervals),
         rejections=tuple(r for r in context.store.rejections(limit=12) if r.at <= moment),
         catalogue=catalogue.digest,
-    )
-
-
-_Subject = tuple[str, str]
-
-
-def _by_subject(intervals: Iterable[IntervalRow]) -> dict[_Subject, list[IntervalRow]]:
-    found: dict[_Subject, list[IntervalRow]] = defaultdict(list)
-    for interval in intervals:
-        found[interval.subject_kind, interval.subject].append(interval)
-    return found
-
-
-def _unit(
-    context: Context,
-    row: DeviceRow,
-    state: StateRow | None,
-    answers: Iterable[IntervalRow],
-    as_of: int | None,
-) -> Unit:
-    failing = state.failing if state else ()
-    own = [each.since for each in answers if each.appraisal.duty in failing]
-    last = context.store.latest_evidence(row.id, as_of)
-    unit = context.unit(row.id)
-    line = unit.provisioning if unit else None
-    return Unit(
-        row=row,
-        state=state.state if state else State.UNKNOWN,
-        since=state.since if state else None,
-        failing=failing,
-        failing_since=min(own, default=state.since if state and failing else None),
-        mandatory=frozenset(state.mandatory) if state else frozenset(),
-        regimes=state.regimes if state else (),
-        last_evidence=last.received if last else None,
-        profile=line.profile.value if line else "P0",
     )
 
 
@@ -210,7 +128,7 @@ def _rows(
     now: int,
 ) -> list[Row]:
     wanted = _duties_of(catalogue, regime)
-    answers = _by_duty(intervals)
+    answers = by_duty(intervals)
     bound = {regime for unit in units for regime in unit.regimes}
     rows = []
     for duty in catalogue.duties:
@@ -229,13 +147,6 @@ def _duties_of(catalogue: Catalogue, regime: str | None) -> set[str] | None:
     if regime is None:
         return None
     return {line.duty for each in catalogue.regimes if each.id == regime for line in each.lines}
-
-
-def _by_duty(intervals: Iterable[IntervalRow]) -> dict[str, list[IntervalRow]]:
-    found: dict[str, list[IntervalRow]] = defaultdict(list)
-    for interval in intervals:
-        found[interval.appraisal.duty].append(interval)
-    return found
 
 
 def laws(duty: Duty, bound: Iterable[str]) -> tuple[Clause, ...]:
@@ -308,71 +219,3 @@ def _groups(rows: Iterable[Row]) -> tuple[Group, ...]:
         for severity in SEVERITIES
     )
     return tuple(group for group in groups if group.rows)
-
-
-def _changes(
-    catalogue: Catalogue,
-    units: tuple[Unit, ...],
-    intervals: Iterable[IntervalRow],
-    now: int,
-    *,
-    fixed: bool,
-) -> tuple[Change, ...]:
-    """Unit duties that began to fail within a day, one line a duty."""
-    by_id = {unit.row.id: unit for unit in units}
-    found: dict[str, list[IntervalRow]] = defaultdict(list)
-    for each in intervals:
-        unit = by_id.get(each.subject)
-        duty = each.appraisal.duty
-        if unit and each.since > now - DAY and (fixed or duty in unit.failing):
-            found[duty].append(each)
-    return tuple(
-        Change(
-            duty,
-            tuple(by_id[each.subject].row for each in found[duty.id]),
-            max(each.since for each in found[duty.id]),
-            fixed,
-        )
-        for duty in catalogue.duties
-        if duty.id in found
-    )
-
-
-def _fixed(
-    context: Context, catalogue: Catalogue, units: tuple[Unit, ...], now: int
-) -> tuple[Change, ...]:
-    """What failed yesterday and holds now, by comparing the two instants."""
-    before = {
-        (each.subject, each.appraisal.duty)
-        for each in context.store.all_intervals(as_of=now - DAY)
-        if each.appraisal.outcome is Outcome.NOT_MET
-    }
-    if not before:
-        return ()
-    mended = [
-        each
-        for each in context.store.all_intervals(as_of=now)
-        if each.appraisal.outcome is Outcome.MET and (each.subject, each.appraisal.duty) in before
-    ]
-    return _changes(catalogue, units, mended, now, fixed=True)
-
-
-def _findings(
-    catalogue: Catalogue, units: tuple[Unit, ...], intervals: Iterable[IntervalRow]
-) -> tuple[Finding, ...]:
-    duties = {duty.id: duty for duty in catalogue.duties}
-    found = []
-    for each in intervals:
-        said = each.appraisal
-        if each.subject_kind == "unit" or said.outcome is not Outcome.NOT_MET:
-            continue
-        touched = sum(said.duty in unit.failing for unit in units if _under(each, unit))
-        if touched and said.duty in duties:
-            kind = Subject(each.subject_kind)
-            found.append(Finding(duties[said.duty], kind, each.subject, each, touched))
-    return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.duty.severity)))
-
-
-def _under(interval: IntervalRow, unit: Unit) -> bool:
-    """A model's finding stands on its units; of a release or maker any unit may be concerned."""
-    return interval.subject_kind != "model" or interval.subject == unit.model

@@ -177,16 +177,18 @@ def _holding(binding: list[Proof]) -> str:
     words = [f"{met} of {count(len(binding), 'duty')} met"]
     words += [f"{absent} not applicable"] if absent else []
     words += [f"{not_shown} not shown"] if not_shown else []
-    return ", ".join(words) + f"; the weakest proof is {_weakest(binding)}."
+    return ", ".join(words) + f", {assurance(binding)} assurance."
 
 
-def _weakest(binding: list[Proof]) -> str:
-    """Devices' own word weighs least where software gives it; declared is a maker's word."""
-    order = (Assurance.SOFTWARE, Assurance.DECLARED, Assurance.OBSERVED, Assurance.HARDWARE)
-    used = {proof.said.assurance for proof in binding if proof.said.outcome is Outcome.MET}
-    words = {Assurance.SOFTWARE: "self-asserted (software)"}
-    weakest = next((kind for kind in order if kind in used), None)
-    return words.get(weakest, weakest.value) if weakest else "none"
+def assurance(binding: Iterable[Proof]) -> str:
+    """The weakest proof that this unit itself gave: its own word, or something harder."""
+    order = (Assurance.SOFTWARE, Assurance.HARDWARE, Assurance.OBSERVED)
+    used = {
+        proof.said.assurance
+        for proof in binding
+        if not proof.inherited and proof.said.outcome is Outcome.MET
+    }
+    return next((kind.value for kind in order if kind in used), "no")
 
 
 def accounts(proofs: Iterable[Proof]) -> tuple[Account, ...]:

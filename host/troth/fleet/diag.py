@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping
 from typing import Any
 
 import cbor2
@@ -36,7 +37,7 @@ def _lines(item: Any, depth: int) -> list[str]:
     if isinstance(item, (list, tuple)) and item:
         inner = [_comma(_lines(each, depth + 1)) for each in item]
         return _wrapped(f"{pad}[", [line for block in inner for line in block], f"{pad}]")
-    if isinstance(item, dict) and item:
+    if isinstance(item, Mapping) and item:
         inner = [_comma(_pair(key, value, depth + 1)) for key, value in item.items()]
         return _wrapped(f"{pad}{{", [line for block in inner for line in block], f"{pad}}}")
     if isinstance(item, bytes):
@@ -78,6 +79,6 @@ def _atom(item: Any) -> str:
         return f"h'{item.hex()}'"
     if isinstance(item, str):
         return '"' + item.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    if isinstance(item, (list, tuple, dict)):
-        return "[]" if isinstance(item, (list, tuple)) else "{}"
+    if isinstance(item, (list, tuple, Mapping)):
+        return "{}" if isinstance(item, Mapping) else "[]"
     return str(item)

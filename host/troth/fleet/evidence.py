@@ -19,7 +19,7 @@ from ..trouble import Trouble
 from .asks import Ask, asks
 from .context import Context
 from .diag import diag
-from .words import iso
+from .words import iso, plain
 
 _NAMES = tuple(field.name for field in fields(DeviceClaims))
 
@@ -163,7 +163,7 @@ def labels(context: Context, device: DeviceRow) -> dict[str, str]:
         release = row.release
         word = f"release {release.version}" + (", withdrawn" if release.withdrawn else "")
         for digest in (release.app_digest, release.code_digest, release.cfg_digest):
-            found.setdefault(digest, word)
+            found[digest] = word  # the newest that has it
     for baseline in context.store.baselines(device.id, device.model):
         found.setdefault(baseline.cfg_digest, f"approved for this {baseline.scope}")
     return found
@@ -178,32 +178,38 @@ def text(value: Any, names: Mapping[str, str]) -> str:
     if isinstance(value, tuple):
         return ", ".join(text(each, names) for each in value) or "none"
     known = names.get(value) if isinstance(value, str) else None
-    return f"{value} ({known})" if known else str(value)
+    return f"{value} ({known})" if known else plain(value, 256)
 
 
 def _row(name: str, value: Any, wanted: list[Ask], names: Mapping[str, str]) -> ClaimRow:
     failing = [ask for ask in wanted if ask.holds is False]
-    shown = failing or wanted
-    duties = tuple(dict.fromkeys(ask.duty for ask in shown))
-    if not wanted:
-        match = Match.FREE
-    elif failing:
-        match = Match.DIFFERS
-    elif value is None:
-        match = Match.UNSAID
-    else:
-        match = Match.SAME if any(ask.holds for ask in wanted) else Match.FREE
-    expected = "; ".join(dict.fromkeys(_expected(ask, names) for ask in shown))
-    return ClaimRow(f"d.{name}", text(value, names), expected, match, duties)
+    # a whole rule says little about one claim unless it fails or nothing else asks
+    single = [ask for ask in wanted if "||" not in ask.words]
+    shown = failing or single or wanted
+    return ClaimRow(
+        f"d.{name}",
+        text(value, names),
+        "; ".join(dict.fromkeys(_expected(ask, names) for ask in shown)),
+        _match(value, wanted),
+        tuple(dict.fromkeys(ask.duty for ask in shown)),
+    )
+
+
+def _match(value: Any, wanted: list[Ask]) -> Match:
+    if any(ask.holds is False for ask in wanted):
+        return Match.DIFFERS
+    if value is None and any(ask.holds is None for ask in wanted):
+        return Match.UNSAID
+    return Match.SAME if value is not None and any(ask.holds for ask in wanted) else Match.FREE
 
 
 def _expected(ask: Ask, names: Mapping[str, str]) -> str:
     if not ask.wants:
-        return ask.words if ask.words in ("yes", "no") or " " in ask.words.strip() else "unknown"
+        return ask.words or "nothing to compare with"
     values = ", ".join(text(each, names) for each in ask.wants[:4])
     more = f" and {len(ask.wants) - 4} more" if len(ask.wants) > 4 else ""
-    word = "" if ask.words == "one of" and len(ask.wants) == 1 else f"{ask.words} "
-    return f"{word}{values}{more}".strip()
+    word = "" if ask.words in ("one of", "each one of") and len(ask.wants) == 1 else ask.words
+    return f"{word} {values}{more}".strip()
 
 
 def _with_fuses(row: ClaimRow, facts: Facts) -> ClaimRow:

@@ -1,0 +1,79 @@
+"""Every device with its state, one line each."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ..core.verdict import State
+from ..store.rows import DeviceRow, IntervalRow, StateRow
+from .context import Context
+
+NO_MODEL = "no model"
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One line of a device list."""
+
+    row: DeviceRow
+    state: State
+    since: int | None
+    failing: tuple[str, ...]
+    failing_since: int | None
+    mandatory: frozenset[str]
+    regimes: tuple[str, ...]
+    last_evidence: int | None
+    profile: str
+
+    @property
+    def model(self) -> str:
+        return self.row.model or NO_MODEL
+
+
+def list_units(context: Context, *, as_of: int | None = None) -> tuple[Unit, ...]:
+    """Every device with its state, by name."""
+    store = context.store
+    states = store.states(as_of=as_of)
+    answers = _by_subject(store.all_intervals(as_of=as_of))
+    return tuple(
+        _unit(context, row, states.get(row.id), answers.get(("unit", row.id), ()), as_of)
+        for row in store.devices()
+        if as_of is None or row.created <= as_of
+    )
+
+
+_Subject = tuple[str, str]
+
+
+def _by_subject(intervals: Iterable[IntervalRow]) -> dict[_Subject, list[IntervalRow]]:
+    found: dict[_Subject, list[IntervalRow]] = defaultdict(list)
+    for interval in intervals:
+        found[interval.subject_kind, interval.subject].append(interval)
+    return found
+
+
+def _unit(
+    context: Context,
+    row: DeviceRow,
+    state: StateRow | None,
+    answers: Iterable[IntervalRow],
+    as_of: int | None,
+) -> Unit:
+    failing = state.failing if state else ()
+    own = [each.since for each in answers if each.appraisal.duty in failing]
+    last = context.store.latest_evidence(row.id, as_of)
+    unit = context.unit(row.id)
+    line = unit.provisioning if unit else None
+    return Unit(
+        row=row,
+        state=state.state if state else State.UNKNOWN,
+        since=state.since if state else None,
+        failing=failing,
+        failing_since=min(own, default=state.since if state and failing else None),
+        mandatory=frozenset(state.mandatory) if state else frozenset(),
+        regimes=state.regimes if state else (),
+        last_evidence=last.received if last else None,
+        profile=line.profile.value if line else "P0",
+    )
