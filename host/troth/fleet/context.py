@@ -44,6 +44,7 @@ class Context:
         self._stamp = (-1, -1)
         self._signers: dict[bytes, Signer | None] = {}
         self._units: dict[str, Registration | None] = {}
+        self._names: dict[str, str] = {}
         self._histories: dict[tuple[str, int], History] = {}
         self._references: dict[tuple[str, str | None, bytes], Reference] = {}
         self._support: dict[str, int | None] = {}
@@ -64,6 +65,7 @@ class Context:
                 for kept in (
                     self._signers,
                     self._units,
+                    self._names,
                     self._references,
                     self._support,
                     self._statements,
@@ -91,6 +93,14 @@ class Context:
                 row = self.store.device(device)
                 self._units[device] = None if row is None else self._registration(row)
             return self._units[device]
+
+    def name(self, device: str) -> str:
+        """What people call a device."""
+        with self._lock:
+            if device not in self._names:
+                row = self.store.device(device)
+                self._names[device] = row.name if row else device
+            return self._names[device]
 
     def claims_set(self, digest: bytes) -> ClaimsSet | None:
         """A claims-set that is known by its digest."""

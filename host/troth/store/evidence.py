@@ -62,12 +62,7 @@ def challenge(conn: Connection, session: str) -> ChallengeRow | None:
 
 
 def drop_challenge(conn: Connection, session: str) -> bool:
-    dropped = conn.execute(
-        delete(_challenges).where(
-            _challenges.c.session == session, _challenges.c.spent_at.is_(None)
-        )
-    )
-    return dropped.rowcount == 1
+    return conn.execute(delete(_challenges).where(_challenges.c.session == session)).rowcount == 1
 
 
 def prune_challenges(conn: Connection, before: int) -> int:

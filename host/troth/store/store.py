@@ -18,7 +18,7 @@ from ..core.reference import Release, Statement
 from ..core.verdict import Verdict
 from . import audit, evidence, intervals, references, registry, timeline
 from .changes import Accepted, Recorded, Refused, Spent, Subjects
-from .engine import Engines, open_engines
+from .engine import Engines, StoreUnavailable, open_engines
 from .rows import (
     AuditRow,
     BaselineRow,
@@ -82,6 +82,14 @@ class Store:
     def foreign_writes(self) -> int:
         """Goes up when another connection was found to have written."""
         return self._memory.foreign
+
+    def can_write(self) -> bool:
+        """Try it: one durable change that changes nothing."""
+        try:
+            self._write(registry.touch)
+        except StoreUnavailable:
+            return False
+        return True
 
     # --- the registry ---------------------------------------------------------------------
 
@@ -235,7 +243,7 @@ class Store:
         return self._read(lambda conn: evidence.challenge(conn, session))
 
     def drop_challenge(self, session: str) -> bool:
-        """Forget an open challenge; False when there is none."""
+        """Forget a challenge; False when there is none. What it brought stays."""
         return self._write(lambda conn: evidence.drop_challenge(conn, session))
 
     def prune_challenges(self, before: int) -> int:

@@ -1,0 +1,127 @@
+"""`troth serve`: the verifier and its pages, in one process, until it is told to stop."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .output import json_option, wants_json
+
+if TYPE_CHECKING:
+    from ..ingest.pipeline import Pipeline
+    from ..ingest.server import Listener
+    from ..settings import Settings
+
+
+@click.command("serve")
+@click.option("--bind", metavar="HOST:PORT", help="where boards report, over HTTPS")
+@click.option("--pages", metavar="HOST:PORT", help="where people look, over HTTP")
+@click.option("--quiet", is_flag=True, help="no line per message")
+@json_option
+@click.pass_context
+def command(ctx: click.Context, bind: str | None, pages: str | None, quiet: bool) -> None:
+    """Receive evidence, judge it, remember it, and show it. Ctrl-C stops."""
+    from .. import catalogue
+    from ..ingest.server import run
+    from ..settings import load_settings
+    from ..store import Store
+
+    root = ctx.find_root().obj or {}
+    settings = load_settings(root.get("home"), root.get("db"))
+    with Store.open(settings.db) as store:
+        duties = catalogue.bundled()
+        pipeline = _pipeline(settings, store, duties)
+        listeners = _listeners(settings, pipeline, duties, bind, pages, quiet)
+        _loop_runner()(run(listeners, ready=lambda: _tell(listeners), background=_Chores(pipeline)))
+
+
+def _pipeline(settings: Settings, store: Any, duties: Any) -> Pipeline:
+    from ..ingest.pipeline import Pipeline
+    from ..ingest.results import Results
+
+    results = Results.load(settings.ear_key)
+    return Pipeline(store, duties, settings.policy, results, ttl_s=settings.challenge_ttl_s)
+
+
+def _listeners(
+    settings: Settings,
+    pipeline: Pipeline,
+    duties: Any,
+    bind: str | None,
+    pages: str | None,
+    quiet: bool,
+) -> list[Listener]:
+    from ..ingest.http import Api
+    from ..ingest.server import Listener, listen
+    from ..ingest.talk import Talk
+
+    api = Api(pipeline, Talk(pipeline.context.name, quiet=quiet))
+    made = [Listener(api, listen(bind or settings.bind), settings.server_cert, settings.server_key)]
+    shown = _pages(pipeline, duties, settings)
+    if shown is not None:
+        made.append(Listener(shown, listen(pages or settings.pages)))
+    return made
+
+
+def _pages(pipeline: Pipeline, duties: Any, settings: Settings) -> Any:
+    try:
+        web = importlib.import_module("troth.web.app")
+    except ModuleNotFoundError as err:
+        if err.name != "troth.web.app":
+            raise
+        return None
+    return web.pages(pipeline.store, duties, settings.policy)
+
+
+def _tell(listeners: list[Listener]) -> None:
+    """One line on stdout when both listen: who started us waits for it."""
+    attest = listeners[0].url
+    pages = listeners[1].url if len(listeners) > 1 else None
+    if wants_json():
+        print(json.dumps({"schema": "troth/serve/1", "attest": attest, "pages": pages}))
+    else:
+        print(f"boards report to {attest}" + (f", people look at {pages}" if pages else ""))
+    sys.stdout.flush()
+
+
+class _Chores:
+    """What time asks for, once a second: turned answers, changed references, old challenges."""
+
+    def __init__(self, pipeline: Pipeline) -> None:
+        self._pipeline = pipeline
+        self._generation = pipeline.context.refresh()
+        self._pruned = 0
+
+    def __call__(self) -> None:
+        from ..fleet import clock
+        from ..store import StoreUnavailable
+
+        now = self._pipeline.clock()
+        try:
+            generation = self._pipeline.store.generation()
+            clock.advance(
+                self._pipeline.context,
+                self._pipeline.judge,
+                now=now,
+                everyone=generation != self._generation,
+            )
+            self._generation = generation
+            if now - self._pruned >= 60:
+                self._pipeline.store.prune_challenges(now - 600)
+                self._pruned = now
+        except StoreUnavailable as err:
+            print(f"error[{err.code}] {err}", file=sys.stderr)
+
+
+def _loop_runner() -> Any:
+    import asyncio
+
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.run
+    return uvloop.run

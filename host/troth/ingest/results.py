@@ -1,0 +1,99 @@
+"""Results for the device and for relying parties: an EAR as a signed JWT (draft-ietf-rats-ear)."""
+
+from __future__ import annotations
+
+import json
+from base64 import urlsafe_b64encode
+from pathlib import Path
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+from .. import __version__
+from ..core.device import Profile
+from ..core.freshness import Challenge
+from ..core.verdict import Verdict
+from ..formats import ear
+from ..trouble import Trouble
+
+ATTESTER = "board"  # the one submodule of every result of ours
+_ES256 = ec.ECDSA(SHA256())
+
+
+class Results:
+    """Signs results with the verifier's own EAR key, which never signs anything else."""
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+        self._head = _b64(
+            json.dumps({"alg": "ES256", "typ": "JWT"}, separators=(",", ":")).encode()
+        )
+
+    @classmethod
+    def load(cls, path: Path) -> Results:
+        """Read the home's EAR key. Trouble `key.missing` or `key.unfit`."""
+        try:
+            key = load_pem_private_key(path.read_bytes(), password=None)
+        except OSError as err:
+            raise Trouble(
+                "key.missing", f"cannot read the EAR key {path}", fix="troth init"
+            ) from err
+        except ValueError as err:
+            raise Trouble("key.unfit", f"{path} holds no private key", fix="troth init") from err
+        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
+            raise Trouble("key.unfit", f"{path} holds no P-256 key", fix="troth init")
+        return cls(key)
+
+    def judged(
+        self,
+        verdict: Verdict,
+        profile: Profile,
+        severe: frozenset[str],
+        challenge: Challenge,
+        at: int,
+    ) -> str:
+        """The result of evidence that was verified, whatever it shows; `severe` are duty ids."""
+        mandatory = verdict.duty_set.mandatory
+        answers = (
+            ear.Answer(each.duty, each.outcome.value, each.duty in severe)
+            for each in verdict.appraisals
+            if each.duty in mandatory
+        )
+        appraisal = ear.appraised(
+            verdict.state.value,
+            answers,
+            software_key=profile is Profile.P0,
+            policies=(f"urn:troth:duty-set:{verdict.duty_set.digest}",),
+            nonce=challenge.nonce,
+            verifier_claims={
+                "troth_device": verdict.device,
+                "troth_state": verdict.state.value,
+                "troth_failing": [each.duty for each in verdict.failing],
+            },
+        )
+        return self._sign(appraisal, at, verdict.until)
+
+    def refused(self, challenge: Challenge, at: int) -> str:
+        """A contraindicated result; unknown keys and bad signatures look alike from outside."""
+        return self._sign(ear.rejected(nonce=challenge.nonce), at, None)
+
+    def public_jwk(self) -> dict[str, Any]:
+        """What verifies the results (RFC 7517)."""
+        point = self._key.public_key().public_numbers()
+        x, y = (_b64(part.to_bytes(32, "big")).decode() for part in (point.x, point.y))
+        return {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": x, "y": y}
+
+    def _sign(self, appraisal: ear.Appraisal, at: int, until: int | None) -> str:
+        """A compact JWS (RFC 7515, RFC 7518 section 3.4)."""
+        result = ear.Result(at, "troth", __version__, {ATTESTER: appraisal}, until)
+        body = _b64(json.dumps(ear.build(result), separators=(",", ":")).encode())
+        signed = self._head + b"." + body
+        r, s = decode_dss_signature(self._key.sign(signed, _ES256))
+        return (signed + b"." + _b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))).decode()
+
+
+def _b64(raw: bytes) -> bytes:
+    return urlsafe_b64encode(raw).rstrip(b"=")

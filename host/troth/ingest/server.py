@@ -1,0 +1,171 @@
+"""Listening: sockets first, so that a busy port is told before anything starts; a clean end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import signal
+import socket
+from asyncio import TimerHandle
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ..trouble import Trouble
+
+HEAD_TIMEOUT_S = 10.0  # for a request's head, the handshake included
+KEEP_ALIVE_S = 75
+GRACE_S = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One application on one socket, with TLS when it has a certificate."""
+
+    app: Any
+    sock: socket.socket
+    certificate: Path | None = None
+    key: Path | None = None
+
+    @property
+    def url(self) -> str:
+        host, port = self.sock.getsockname()[:2]
+        scheme = "https" if self.certificate else "http"
+        return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"
+
+
+def listen(bind: str) -> socket.socket:
+    """Bind HOST:PORT (port 0: any). Trouble `config.bind`, `server.port-busy`, `server.bind`."""
+    host, _, port = bind.rpartition(":")
+    host = host.strip("[]")
+    if not host or not port.isdecimal() or int(port) > 65535:
+        raise Trouble("config.bind", f"{bind!r} is no HOST:PORT", fix="--bind 127.0.0.1:8443")
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, int(port)))
+        sock.listen(2048)
+    except OSError as err:
+        sock.close()
+        if err.errno == errno.EADDRINUSE:
+            raise Trouble(
+                "server.port-busy",
+                f"another program holds {bind}",
+                fix="stop it, or choose another port: troth serve --bind HOST:PORT --pages HOST:PORT",
+            ) from err
+        raise Trouble("server.bind", f"cannot listen on {bind}", why=str(err)) from err
+    sock.setblocking(False)
+    return sock
+
+
+async def run(
+    listeners: Sequence[Listener],
+    *,
+    ready: Callable[[], None],
+    background: Callable[[], Any] | None = None,
+) -> None:
+    """Serve until SIGINT or SIGTERM; a second signal cuts open connections."""
+    servers = [_Server(_config(listener)) for listener in listeners]
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, _stop, servers)
+    tasks = [
+        asyncio.create_task(server.serve(sockets=[listener.sock]))
+        for server, listener in zip(servers, listeners, strict=True)
+    ]
+    chore = asyncio.create_task(_repeat(background)) if background else None
+    try:
+        while not all(server.started for server in servers) and not any(t.done() for t in tasks):
+            await asyncio.sleep(0.005)
+        ready()
+        await asyncio.gather(*tasks)
+    finally:
+        if chore is not None:
+            chore.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await chore
+
+
+async def _repeat(chore: Callable[[], Any], every_s: float = 1.0) -> None:
+    while True:
+        await asyncio.to_thread(chore)
+        await asyncio.sleep(every_s)
+
+
+def _stop(servers: Sequence[uvicorn.Server]) -> None:
+    for server in servers:
+        server.force_exit = server.should_exit
+        server.should_exit = True
+
+
+def _config(listener: Listener) -> uvicorn.Config:
+    try:
+        config = uvicorn.Config(
+            listener.app,
+            http=_Patient,
+            ws="none",
+            lifespan="auto",
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            date_header=False,
+            proxy_headers=False,
+            timeout_keep_alive=KEEP_ALIVE_S,
+            timeout_graceful_shutdown=GRACE_S,
+            ssl_certfile=listener.certificate,
+            ssl_keyfile=listener.key,
+        )
+        config.load()
+    except OSError as err:
+        raise Trouble(
+            "tls.certificate",
+            f"cannot use {listener.certificate}",
+            why=str(err),
+            fix="troth init",
+        ) from err
+    return config
+
+
+class _Server(uvicorn.Server):
+    """Signals are ours: two servers share one process."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class _Patient(HttpToolsProtocol):
+    """Patient, but not for ever: who does not finish a request's head in time is cut off."""
+
+    _deadline: TimerHandle | None = None
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_is_here()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        if self._deadline is None:
+            self._expect_head()
+
+    def on_headers_complete(self) -> None:
+        self._head_is_here()
+        super().on_headers_complete()
+
+    def _expect_head(self) -> None:
+        self._deadline = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+
+    def _head_is_here(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None

@@ -1,0 +1,55 @@
+"""One log line per message, for people and for grep; never keys, nonces or payloads."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from time import monotonic
+
+from ..core.duties import Outcome as Answer
+from ..core.verdict import Verdict
+from .outcomes import Judged, NotTaken, Outcome, Repeated, TurnedAway, Waiting
+from .pipeline import Message
+
+_FINE = (Answer.MET, Answer.NOT_APPLICABLE)
+
+
+class Talk:
+    """Writes lines to stderr; `name` turns a device id into what people call it."""
+
+    def __init__(self, name: Callable[[str], str], *, quiet: bool = False) -> None:
+        self._name = name
+        self._quiet = quiet
+
+    def __call__(self, message: Message, outcome: Outcome | Exception, since: float) -> None:
+        if self._quiet:
+            return
+        ms = (monotonic() - since) * 1000
+        sys.stderr.write(f"{self._words(outcome)} bytes={len(message.raw)} ms={ms:.0f}\n")
+
+    def _words(self, outcome: Outcome | Exception) -> str:
+        match outcome:
+            case Judged():
+                verdict = outcome.verdict
+                return (
+                    f"device={self._name(outcome.device)} verdict={verdict.state} code=- "
+                    f"duties={_score(verdict)}"
+                )
+            case TurnedAway():
+                device = self._name(outcome.device) if outcome.device else "-"
+                return f"device={device} verdict=- code={outcome.why.code}"
+            case Waiting():
+                return f"device={self._name(outcome.device)} verdict=- code=set.wanted"
+            case Repeated():
+                return "device=- verdict=- code=repeated"
+            case NotTaken():
+                return f"device=- verdict=- code={outcome.code}"
+            case _:
+                code = getattr(outcome, "code", "server.internal")
+                return f"device=- verdict=- code={code}"
+
+
+def _score(verdict: Verdict) -> str:
+    mandatory = verdict.duty_set.mandatory
+    met = sum(each.outcome in _FINE for each in verdict.appraisals if each.duty in mandatory)
+    return f"{met}/{len(mandatory)}"
