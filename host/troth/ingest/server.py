@@ -57,7 +57,7 @@ def listen(bind: str) -> socket.socket:
             raise Trouble(
                 "server.port-busy",
                 f"another program holds {bind}",
-                fix="stop it, or choose another port: troth serve --bind HOST:PORT --pages HOST:PORT",
+                fix="stop it, or choose others: troth serve --bind HOST:PORT --pages HOST:PORT",
             ) from err
         raise Trouble("server.bind", f"cannot listen on {bind}", why=str(err)) from err
     sock.setblocking(False)

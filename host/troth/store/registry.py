@@ -153,7 +153,10 @@ def owners(conn: Connection, ident: str) -> tuple[int, int]:
     ueids = conn.execute(
         select(func.count())
         .select_from(_devices)
-        .where(_devices.c.ueid == select(_devices.c.ueid).where(_devices.c.id == ident))
+        .where(
+            _devices.c.ueid
+            == select(_devices.c.ueid).where(_devices.c.id == ident).scalar_subquery()
+        )
     ).scalar_one()
     mine = select(_keys.c.public_key).where(_keys.c.device == ident, _keys.c.revoked.is_(None))
     holders = conn.execute(
