@@ -1,0 +1,215 @@
+"""A stage: one home, one verifier, real boards on their ports, and a story played on them.
+
+Good first: every board is provisioned, sealed if its build can be, and found compliant. Then the
+faults. Everything runs through the commands that a maker, an operator or a tester would type.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from ..bundled import bundled
+from ..factory.home import make_home
+from ..settings import Settings, load_settings
+from ..store import Store
+from ..trouble import Trouble
+from .children import EMULATOR, TROTH, Child, emulator
+from .expect import Expected, read_expectations
+from .ledger import Standing, read_standing
+from .maker import Maker
+from .story import Cast, Story
+
+# a story is told in seconds: evidence ages fast, and boards report and restart often
+_POLICY = """\
+max_evidence_age_s = {age}
+max_reconnects_per_h = 7200
+max_boots_24h = 500
+fix_grace_days = 30
+challenge_ttl_s = 60
+anchors = ["{anchor}"]
+"""
+
+Say = Callable[[str], None]
+
+
+class Stage:
+    """Everything a story needs, made when entered and ended when left."""
+
+    def __init__(
+        self, story: Story, home: Path, *, pages: str = "127.0.0.1:0", age_s: int = 20, say: Say
+    ) -> None:
+        self._story, self._home, self._pages, self._say = story, home, pages, say
+        self._age_s = age_s
+        self._children: list[Child] = []
+        self._ports: dict[str, str] = {}
+        self._expected = read_expectations()
+        self.pages = ""  # where the pages are, once the verifier runs
+        self.settings: Settings
+        self.store: Store
+
+    def __enter__(self) -> Stage:
+        try:
+            self._make_home()
+            self._release()
+            self._start()
+        except BaseException:
+            self.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, err: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the boards, then the verifier, then let go of the store."""
+        while self._children:
+            self._children.pop().stop()
+        if hasattr(self, "store"):
+            self.store.close()
+
+    # --- the play ---------------------------------------------------------------------------
+
+    def play(self, timeout_s: float = 90) -> None:
+        """Good first, then the faults; Trouble `demo.story` when one comes out otherwise."""
+        self._say("provisioning through mpremote")
+        with ThreadPoolExecutor(4) as hands:
+            list(hands.map(self.provision, self._story.boards))
+        self._settle("good first", lambda cast: self._at_first(cast.fault), timeout_s)
+        self._say("now the faults")
+        with ThreadPoolExecutor(4) as hands:
+            list(hands.map(self.spoil, self._story.boards))
+        self._settle("the faults", lambda cast: self._expected[cast.fault], timeout_s)
+
+    def provision(self, cast: Cast) -> None:
+        """What a maker's line does with one board."""
+        product = self._story.product(cast.model)
+        words = ["--port", self._ports[cast.name], "--name", cast.name, "--model", cast.model]
+        words += ["--files", str(product.files), "--url", self.url]
+        if product.product_class and product.market and product.placed:
+            words += ["--class", product.product_class, "--market", product.market]
+            words += ["--placed", product.placed.isoformat()]
+        else:
+            words.append("--own-use")
+        if product.profile == "P2":
+            words.append("--seal")
+        self._troth("provision", *words)
+
+    def spoil(self, cast: Cast) -> None:
+        """Let the fault of one board come true, where it is not born with it."""
+        if cast.fault is None or self._expected[cast.fault].when == "factory":
+            return
+        if self._expected[cast.fault].when == "statement":
+            product = self._story.product(cast.model)
+            if product.later:
+                self._maker.release(product, product.later, cast.chip)
+            return
+        emulator("fault", cast.name, cast.fault)
+
+    def standing(self, cast: Cast) -> Standing | None:
+        """What the verifier says of one board now."""
+        return read_standing(self.store, cast.name)
+
+    def port(self, name: str) -> str:
+        return self._ports[name]
+
+    # --- the scene --------------------------------------------------------------------------
+
+    def _make_home(self) -> None:
+        made = make_home(self._home)
+        policy = _POLICY.format(age=self._age_s, anchor=made.anchor)
+        (self._home / "policy.toml").write_text(policy, encoding="utf-8")
+        self.settings = load_settings(str(self._home))
+        self.store = Store.open(self.settings.db, create=True)
+        images = self._home / "images"
+        images.mkdir(exist_ok=True)
+        self._maker = Maker(self.settings, self.store, images)
+
+    def _release(self) -> None:
+        self._say("building images and signing releases")
+        for product in self._story.products:
+            self._maker.release_all(product)
+
+    def _start(self) -> None:
+        self._say("starting the verifier and the boards")
+        serve = (*TROTH, "--home", str(self._home), "serve", "--json")
+        verifier = Child((*serve, "--bind", "127.0.0.1:0", "--pages", self._pages), self._log())
+        self._children.append(verifier)
+        said = verifier.document()
+        self.url, self.pages = said["attest"], said["pages"]
+        scenario = self._home / "boards.toml"
+        scenario.write_text(self._scenario(), encoding="utf-8")
+        run = (*EMULATOR, "run", "--scenario", str(scenario), "--json")
+        boards = Child((*run, "--state-dir", str(self._home / "boards")), self._log())
+        self._children.append(boards)
+        self._ports = {row["name"]: row["port"] for row in boards.document()["boards"]}
+
+    def _scenario(self) -> str:
+        lines = []
+        for cast in self._story.boards:
+            product = self._story.product(cast.model)
+            app = self._maker.image(product, product.releases[-1], cast.chip)
+            said: dict[str, Any] = {
+                "name": cast.name,
+                "chip": cast.chip,
+                "profile": product.profile,
+                "app": str(app),
+            }
+            if len(product.releases) > 1:
+                old = self._maker.image(product, product.releases[0], cast.chip)
+                said["old_app"] = str(old)
+            if cast.fault and self._expected[cast.fault].when == "factory":
+                said["fault"] = cast.fault
+            lines.append("[[board]]")
+            lines += [f"{key} = {json.dumps(value)}" for key, value in said.items()]
+        return "\n".join(lines) + "\n"
+
+    def _at_first(self, fault: str | None) -> Expected:
+        """A board that is born with its fault shows it from the first report."""
+        expected = self._expected[fault]
+        return expected if expected.when == "factory" else self._expected[None]
+
+    def _settle(self, act: str, expected: Callable[[Cast], Expected], timeout_s: float) -> None:
+        end = time.monotonic() + timeout_s
+        waiting = list(self._story.boards)
+        while waiting and time.monotonic() < end:
+            time.sleep(0.25)
+            waiting = [c for c in waiting if not expected(c).holds(self.standing(c))]
+        if waiting:
+            raise Trouble(
+                "demo.story",
+                f"{act}: not as told on {', '.join(c.name for c in waiting)}",
+                why=" | ".join(self._why(cast, expected(cast)) for cast in waiting),
+                fix=f"read {self._log()}",
+            )
+
+    def _why(self, cast: Cast, expected: Expected) -> str:
+        standing = self.standing(cast)
+        return f"{cast.name}: {expected.differs(standing) if standing else 'never reported'}"
+
+    def _log(self) -> Path:
+        return self._home / "stage.log"
+
+    def _troth(self, *words: str) -> None:
+        argv = (*TROTH, "--home", str(self._home), *words)
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        with self._log().open("a", encoding="utf-8") as log:
+            log.write(done.stderr)
+        if done.returncode:
+            raise Trouble(
+                "demo.command",
+                f"troth {words[0]} ended with {done.returncode}",
+                why=done.stderr.strip()[-600:],
+                fix=f"read {self._log()}",
+            )
+
+
+DEMO = bundled("boards") / "emulator" / "demo" / "story.toml"
