@@ -258,8 +258,15 @@ class Device:
     def set_digest(self, **changes: Any) -> bytes:
         return hashlib.sha256(self.set(**changes)).digest()
 
-    def claims(self, nonce: bytes, *, cfg: bytes | None = None, **changes: Any) -> bytes:
-        """The token's payload; a name that is no token claim must be an integer label."""
+    def claims(
+        self,
+        nonce: Any,
+        *,
+        cfg: bytes | None = None,
+        extra: Mapping[int, Any] | None = None,
+        **changes: Any,
+    ) -> bytes:
+        """The token's payload; `extra` adds claims by their labels."""
         said: dict[Any, Any] = {
             "nonce": nonce,
             "ueid": self.ueid,
@@ -269,7 +276,7 @@ class Device:
             "bootcount": 7,
             "bootseed": digest_of(self.name)[:8],
         }
-        said |= changes
+        said |= changes | dict(extra or {})
         return cbor({TOKEN_LABELS.get(k, k): v for k, v in said.items() if v is not DROP})
 
     def sign(self, protected: bytes, payload: bytes, context: str = "Signature1") -> bytes:
