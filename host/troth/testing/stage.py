@@ -80,14 +80,36 @@ class Stage:
 
     def play(self, timeout_s: float = 90) -> None:
         """Good first, then the faults; Trouble `demo.story` when one comes out otherwise."""
+        self.open_line()
+        self._must("good first", self.good_first(timeout_s), self._at_first)
+        self._say("now the faults")
+        self.spoil_all()
+        self._must("the faults", self._settle(self._at_last, timeout_s), self._at_last)
+
+    def open_line(self) -> None:
+        """Provision every board, several at a time."""
         self._say("provisioning through mpremote")
         with ThreadPoolExecutor(4) as hands:
             list(hands.map(self.provision, self._story.boards))
-        self._settle("good first", lambda cast: self._at_first(cast.fault), timeout_s)
-        self._say("now the faults")
+
+    def good_first(self, timeout_s: float) -> list[Cast]:
+        """Wait until every board is as it should be before its fault; who is not."""
+        return self._settle(self._at_first, timeout_s)
+
+    def spoil_all(self) -> None:
+        """Let every fault come true."""
         with ThreadPoolExecutor(4) as hands:
             list(hands.map(self.spoil, self._story.boards))
-        self._settle("the faults", lambda cast: self._expected[cast.fault], timeout_s)
+
+    def wait_for_state(self, state: str, timeout_s: float) -> bool:
+        """Has every board reached this state within the time?"""
+        end = time.monotonic() + timeout_s
+        while time.monotonic() < end:
+            standings = [self.standing(cast) for cast in self._story.boards]
+            if all(standing and standing.state == state for standing in standings):
+                return True
+            time.sleep(0.25)
+        return False
 
     def provision(self, cast: Cast) -> None:
         """What a maker's line does with one board."""
@@ -172,22 +194,29 @@ class Stage:
             lines += [f"{key} = {json.dumps(value)}" for key, value in said.items()]
         return "\n".join(lines) + "\n"
 
-    def _at_first(self, fault: str | None) -> Expected:
+    def _at_first(self, cast: Cast) -> Expected:
         """A board that is born with its fault shows it from the first report."""
-        expected = self._expected[fault]
+        expected = self._expected[cast.fault]
         return expected if expected.when == "factory" else self._expected[None]
 
-    def _settle(self, act: str, expected: Callable[[Cast], Expected], timeout_s: float) -> None:
+    def _at_last(self, cast: Cast) -> Expected:
+        return self._expected[cast.fault]
+
+    def _settle(self, expected: Callable[[Cast], Expected], timeout_s: float) -> list[Cast]:
+        """Wait until the verifier says of every board exactly what is expected; who is left."""
         end = time.monotonic() + timeout_s
         waiting = list(self._story.boards)
         while waiting and time.monotonic() < end:
             time.sleep(0.25)
             waiting = [c for c in waiting if not expected(c).holds(self.standing(c))]
-        if waiting:
+        return waiting
+
+    def _must(self, act: str, left: list[Cast], expected: Callable[[Cast], Expected]) -> None:
+        if left:
             raise Trouble(
                 "demo.story",
-                f"{act}: not as told on {', '.join(c.name for c in waiting)}",
-                why=" | ".join(self._why(cast, expected(cast)) for cast in waiting),
+                f"{act}: not as told on {', '.join(cast.name for cast in left)}",
+                why=" | ".join(self._why(cast, expected(cast)) for cast in left),
                 fix=f"read {self._log()}",
             )
 

@@ -25,7 +25,8 @@ class Product:
     """A model with its files; without class, market and date it is for one's own use."""
 
     model: str
-    folder: Path
+    folder: Path  # where its statements are
+    files: Path  # what goes onto the board
     profile: str
     chips: tuple[str, ...]
     releases: tuple[StoryRelease, ...]  # the last one runs
@@ -34,10 +35,6 @@ class Product:
     placed: date | None = None
     later: StoryRelease | None = None  # the record that the fault `later_fault` adds
     later_fault: str | None = None
-
-    @property
-    def files(self) -> Path:
-        return self.folder / "files"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +68,10 @@ def read_story(path: Path) -> Story:
 def _product(row: dict[str, Any], root: Path) -> Product:
     row = dict(row)
     later = dict(row.pop("later", {}))
+    folder = root / row.pop("folder")
     return Product(
-        folder=root / row.pop("folder"),
+        folder=folder,
+        files=folder / "files",
         chips=tuple(row.pop("chips")),
         releases=tuple(StoryRelease(**release) for release in row.pop("releases")),
         product_class=row.pop("class", None),
