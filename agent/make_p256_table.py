@@ -53,11 +53,10 @@ def comb() -> bytes:
 def source() -> str:
     table = comb()
     lines = [table[i : i + 32].hex() for i in range(0, len(table), 32)]
-    rows = ["    b\"" + "".join(f"\\x{h[i : i + 2]}" for i in range(0, 64, 2)) + '"' for h in lines]
+    rows = ['    b"' + "".join(f"\\x{h[i : i + 2]}" for i in range(0, 64, 2)) + '"' for h in lines]
     return (
         "# Points of the P-256 comb; written by make_p256_table.py.\n"
         "# fmt: off\n"
-        "# ruff: noqa: E501\n"
         "TABLE = (\n" + "\n".join(rows) + "\n)\n"
     )
 

@@ -70,9 +70,9 @@ def plug_in(board: FakeBoard) -> FakeBoard:
     global _board
     _board = board
     sys.modules.pop("webrepl", None)
-    loaded = sys.modules.get("troth_agent.board")
+    loaded = sys.modules.get("troth_agent.boot")
     if loaded is not None:
-        loaded._boots.clear()
+        loaded._this.clear()
     return board
 
 
@@ -123,7 +123,9 @@ class Partition:
         return Partition(next(f for f in slots if f is not self._flash))
 
     @staticmethod
-    def find(kind: int = TYPE_APP, subtype: int = 0xFF, label: str | None = None) -> list[Partition]:
+    def find(
+        kind: int = TYPE_APP, subtype: int = 0xFF, label: str | None = None
+    ) -> list[Partition]:
         return [
             Partition(f)
             for f in _board.partitions

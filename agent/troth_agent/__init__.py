@@ -1,4 +1,6 @@
 # Troth's agent: a board gives its word. Nothing is imported or done before it is asked for.
+import sys
+
 from micropython import const
 
 VERSION = "0.1.0"
@@ -13,45 +15,55 @@ class Trouble(Exception):
         self.text = text
 
 
+# Lets go of modules that have done their work, and of the heap they take.
+def forget(*names):
+    package = sys.modules[__name__]
+    for name in names:
+        if sys.modules.pop(__name__ + "." + name, None) is not None:
+            delattr(package, name)
+
+
 # Who this board is; the same before and after enrolment.
 def identify():
-    from . import board
+    from . import firm, identity
     from .keys import soft
 
     key = soft.load()
     return {
-        "chip": board.chip(),
-        "mac": board.mac().hex(),
+        "chip": firm.chip(),
+        "mac": identity.mac().hex(),
         "version": VERSION,
-        "build": "P2" if board.hardened() else "P0",
-        "frozen": board.frozen(),
-        "sealed": board.sealed(),
+        "build": "P2" if identity.hardened() else "P0",
+        "frozen": identity.frozen(),
+        "sealed": identity.sealed(),
         "key": key.public.hex() if key else None,
     }
 
 
 # Makes the board's key, once, and shows the fuses that the host keeps as provisioning record.
 def enroll():
-    from . import board
+    from . import firm, identity
     from .keys import soft
 
     key = soft.create()
     return {
         "public_key": key.public.hex(),
-        "fuses": board.fuses()["fuses"].hex(),
-        "chip": board.chip(),
-        "mac": board.mac().hex(),
+        "fuses": firm.fuses()["fuses"].hex(),
+        "chip": firm.chip(),
+        "mac": identity.mac().hex(),
         "key_origin": soft.ORIGIN,
     }
 
 
 # Evidence for this challenge, with its claims-set unless `bundle` is false.
 def answer(nonce, bundle=True):
-    from . import attest
-
     if len(nonce) != _NONCE_BYTES:
         raise Trouble("nonce.size", "the nonce has %d bytes, want %d" % (len(nonce), _NONCE_BYTES))
-    evidence = attest.Evidence(_board(), _key(), nonce)
+    _measure()
+    from . import attest
+
+    board = _board()
+    evidence = attest.Evidence(board.facts(), board.session(), _key(), nonce)
     return evidence.bundle() if bundle else evidence.bare()
 
 
@@ -59,25 +71,37 @@ def answer(nonce, bundle=True):
 def seal():
     import machine
 
-    from . import board
+    from . import identity
 
-    if not board.hardened():
+    if not identity.hardened():
         raise ValueError("a stock build cannot be sealed: its prompt is built in")
-    board.seal()
+    identity.seal()
     machine.reset()
 
 
 # What main.py calls: report for ever, until Ctrl-C on a board that is not sealed.
 def run():
+    _measure()
     from .link import http
 
     http.run(_board, _key)
 
 
-def _board():
-    from . import board, settings
+# First of all, while the heap is empty: the measurements of this boot.
+def _measure():
+    from . import boot
 
-    return board.Board(settings.read())
+    boot.this()
+
+
+def _board():
+    from . import settings
+
+    said = settings.read()
+    forget("settings")
+    from . import board
+
+    return board.Board(said)
 
 
 def _key():

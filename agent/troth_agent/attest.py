@@ -1,5 +1,5 @@
-# Collect, encode, sign: one attestation in the two forms of troth.cddl.
-# `board` and `key` are handed in, so the same bytes come from a board, the emulator and CPython.
+# Encode and sign: one attestation in the two forms of troth.cddl. Facts, session and key are handed
+# in, so the same values give the same bytes on a board, in the emulator and under CPython.
 from hashlib import sha256
 
 from micropython import const
@@ -12,12 +12,10 @@ _BUNDLE = const(602)
 
 # One challenge answered: the same signed token serves both forms.
 class Evidence:
-    def __init__(self, board, key, nonce):
-        if len(nonce) != 32:
-            raise ValueError("the nonce must be 32 bytes, not %d" % len(nonce))
-        self.claims_set = claims.claims_set(board.facts())
+    def __init__(self, facts, session, key, nonce):
+        self.claims_set = claims.claims_set(facts)
         self.digest = sha256(self.claims_set).digest()
-        payload = claims.token(nonce, self.digest, board.session())
+        payload = claims.token(nonce, self.digest, session)
         self._token = cose.sign1(payload, key.kid, key.sign)
 
     # for a verifier that knows the claims-set: application/eat+cwt

@@ -8,7 +8,7 @@ _DIGEST0 = const(9)
 _DIGEST2 = const(11)
 
 # Chips of the common layout: five words of block 0 from base + 0x2C, key n at base + 0x9C + 0x20 n.
-# Fields are (word, bit, width); jtag lists fuses that must all be burned besides the pads.
+# Fields are (word, bit, width); `usb` lists the fuses that close JTAG over USB.
 _COMMON = {
     "esp32c3": (0x60008800, {"usb": ((1, 9, 1),), "secver": (4, 14, 16)}),
     "esp32s3": (0x60007000, {"usb": ((3, 22, 1),), "secver": (4, 14, 16)}),
@@ -96,7 +96,7 @@ def _esp32(peek):
         "key_blocks_readable": readable,
         "oemboot": bool(v1 or v2),
         "dbgstat": _dbgstat(jtag),
-        "fuses": _pack([w0] + words[3:]),
+        "fuses": _pack([w0, *words[3:]]),
     }
     if v2 or not v1:
         said["secure_boot_digests"] = [_block(peek, _ESP32 + 0x58)] if v2 else []

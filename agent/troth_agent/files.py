@@ -1,5 +1,5 @@
-# The files a board can execute, as manifest digests (troth.cddl `manifest`), and the literal secrets
-# in what it stores. Measured anew each time: a file is the easiest thing to change.
+# The files a board can execute, as manifest digests (troth.cddl `manifest`), and the literal
+# secrets in what it stores. Measured anew each time: a file is the easiest thing to change.
 import os
 from hashlib import sha256
 
@@ -8,20 +8,13 @@ from micropython import const
 from . import cbor, secrets
 
 _DIRECTORY = const(0x4000)
-_BLOCK = const(512)
+_BLOCK = const(256)
 _CODE = (".py", ".mpy")
 _TEXT = (".py", ".json", ".txt", ".toml", ".ini", ".cfg", ".conf", ".env", ".pem", ".key")
 
 
-class Survey:
-    # digests; `agent` is None when no file of the agent is in the tree
-    def __init__(self, code, agent, secrets):
-        self.code = code
-        self.agent = agent
-        self.secrets = secrets
-
-
-# One pass over the tree under `root`; `agent` is the directory of the agent's modules in it.
+# The code digest, the agent's digest (None when no file of it is in the tree) and the number of
+# literal secrets under `root`; `agent` is the directory of the agent's modules.
 def survey(root, agent):
     code = []
     hits = 0
@@ -41,7 +34,7 @@ def survey(root, agent):
         whole.add(path, digest)
         if path in ours:
             part.add(path, digest)
-    return Survey(whole.digest(), part.digest() if ours else None, hits)
+    return whole.digest(), part.digest() if ours else None, hits
 
 
 # SHA-256 over the CBOR map { path => SHA-256 }, without ever holding the map.

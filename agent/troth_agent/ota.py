@@ -1,7 +1,8 @@
 # The state of updates, from the otadata partition (esp_flash_partitions.h) and the slot that does
-# not run. A board without otadata has one place for its firmware and cannot be updated over the air.
-import esp32
+# not run. A board without otadata has one place for its firmware: no update over the air.
 from micropython import const
+
+import esp32
 
 from . import image
 

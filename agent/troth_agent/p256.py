@@ -11,9 +11,8 @@ from .p256_table import TABLE
 
 _HALF = const(22)  # of 44 columns: two tables halve the doublings
 _ALL_ONES = (1 << 264) - 1
-_P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
-_N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
-_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
+N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 _IPAD = int.from_bytes(b"\x36" * 32, "big")
 _OPAD = int.from_bytes(b"\x5c" * 32, "big")
 
@@ -24,8 +23,8 @@ def sign(private, digest, blind=True):
     d = int.from_bytes(private, "big")
     e = int.from_bytes(digest, "big")
     noise = os.urandom(64) if blind else b""
-    mask = (int.from_bytes(noise[32:], "big") % (_N - 1)) + 1 if blind else 1
-    seed = private + (e % _N).to_bytes(32, "big") + noise[:32]
+    mask = (int.from_bytes(noise[32:], "big") % (N - 1)) + 1 if blind else 1
+    seed = private + (e % N).to_bytes(32, "big") + noise[:32]
     key = _hmac(b"\0" * 32, b"\1" * 32 + b"\0" + seed)
     v = _hmac(key, b"\1" * 32)
     key = _hmac(key, v + b"\1" + seed)
@@ -33,9 +32,9 @@ def sign(private, digest, blind=True):
     while True:
         v = _hmac(key, v)
         k = int.from_bytes(v, "big")
-        if 0 < k < _N:
-            r = _affine(_times_base(k, mask))[0] % _N
-            s = _inverse(k * mask % _N, _N) * (e + r * d) % _N * mask % _N
+        if 0 < k < N:
+            r = affine(times_base(k, mask))[0] % N
+            s = inverse(k * mask % N, N) * (e + r * d) % N * mask % N
             if r and s:
                 return r.to_bytes(32, "big") + s.to_bytes(32, "big")
         key = _hmac(key, v + b"\0")
@@ -44,40 +43,8 @@ def sign(private, digest, blind=True):
 
 # x || y
 def public_key(private):
-    x, y = _affine(_times_base(int.from_bytes(private, "big"), 1))
+    x, y = affine(times_base(int.from_bytes(private, "big"), 1))
     return x.to_bytes(32, "big") + y.to_bytes(32, "big")
-
-
-# Slow, and only for the board's test of its own key: strangers' signatures are the host's matter.
-def verify(public, digest, signature):
-    x = int.from_bytes(public[:32], "big")
-    y = int.from_bytes(public[32:], "big")
-    r = int.from_bytes(signature[:32], "big")
-    s = int.from_bytes(signature[32:], "big")
-    if (y * y - x * x * x + 3 * x - _B) % _P or not (0 < r < _N and 0 < s < _N):
-        return False
-    w = _inverse(s, _N)
-    point = _times(r * w % _N, x, y)
-    base = _times_base(int.from_bytes(digest, "big") * w % _N, 1)
-    if base[2]:
-        point = _add(point, *_affine(base))
-    return bool(point[2]) and _affine(point)[0] % _N == r
-
-
-# A private key from the board's generator; ValueError when the generator is plainly dead.
-def new_key():
-    while True:
-        first, second = os.urandom(32), os.urandom(32)
-        if first == second or len(set(first)) < 8 or len(set(second)) < 8:
-            raise ValueError("the random generator repeats itself")
-        if 0 < int.from_bytes(first, "big") < _N:
-            return first
-
-
-# True when a signature made with this key verifies under this public key.
-def self_test(private, public):
-    digest = sha256(b"troth self-test" + public).digest()
-    return verify(public, digest, sign(private, digest))
 
 
 def _hmac(key, message):
@@ -91,17 +58,17 @@ def _hmac(key, message):
 
 # k * G. An odd k is a sum of 264 digits that are all +1 or -1, the bits of (k + 2^264 - 1) / 2.
 # A column is one digit of each tooth; its sign is that of the top tooth, so a table of 32 points
-# serves, and no column is ever skipped. z scales the first point: no two runs meet the same numbers.
-def _times_base(k, z):
+# serves, and no column is ever skipped. z scales the first point: runs never share coordinates.
+def times_base(k, z):
     flip = not k & 1
     if flip:
-        k = _N - k
+        k = N - k
     bits = "{:0264b}".format((k + _ALL_ONES) >> 1).encode()
     table = memoryview(TABLE)
     point = None
     for c in range(_HALF):
         if point:
-            point = _double(point)
+            point = double(point)
         for column in (c, c + _HALF):
             i = bits[column + 44] * 16 + bits[column + 88] * 8 + bits[column + 132] * 4
             i += bits[column + 176] * 2 + bits[column + 220] - 48 * 31
@@ -115,30 +82,19 @@ def _times_base(k, z):
             x = int.from_bytes(table[i : i + 32], "big")
             y = int.from_bytes(table[i + 32 : i + 64], "big")
             if minus:
-                y = _P - y
+                y = P - y
             if point:
-                point = _add(point, x, y)
+                point = add(point, x, y)
             else:
-                zz = z * z % _P
-                point = (x * zz % _P, y * (zz * z % _P) % _P, z)
-    return point
-
-
-# k * (x, y), for verify only.
-def _times(k, x, y):
-    point = (0, 0, 0)
-    for bit in "{:b}".format(k):
-        if point[2]:
-            point = _double(point)
-        if bit == "1":
-            point = _add(point, x, y) if point[2] else (x, y, 1)
+                zz = z * z % P
+                point = (x * zz % P, y * (zz * z % P) % P, z)
     return point
 
 
 # dbl-2001-b for a = -3
-def _double(point):
+def double(point):
     x, y, z = point
-    p = _P
+    p = P
     d = z * z % p
     g = y * y % p
     b = 4 * x * g % p
@@ -148,14 +104,14 @@ def _double(point):
 
 
 # Jacobian plus affine.
-def _add(point, x2, y2):
+def add(point, x2, y2):
     x, y, z = point
-    p = _P
+    p = P
     t = z * z % p
     h = (x2 * t - x) % p
     r = (y2 * (t * z % p) - y) % p
     if not h:
-        return (0, 0, 0) if r else _double(point)
+        return (0, 0, 0) if r else double(point)
     t = h * h % p
     v = x * t % p
     t = t * h % p
@@ -163,15 +119,15 @@ def _add(point, x2, y2):
     return x, (r * (v - x) - y * t) % p, z * h % p
 
 
-def _affine(point):
+def affine(point):
     x, y, z = point
-    i = _inverse(z, _P)
-    ii = i * i % _P
-    return x * ii % _P, y * (ii * i % _P) % _P
+    i = inverse(z, P)
+    ii = i * i % P
+    return x * ii % P, y * (ii * i % P) % P
 
 
 # Extended Euclid: four times faster than Fermat here; callers mask what must stay secret.
-def _inverse(a, m):
+def inverse(a, m):
     r, s = m, a
     t, u = 0, 1
     while s:

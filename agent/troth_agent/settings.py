@@ -5,32 +5,10 @@ import json
 from . import Trouble
 
 PATH = "/troth.json"
-_WIFI = (
-    "open wep wpa wpa2 wpa-wpa2 wpa2-ent wpa3 wpa2-wpa3 wapi owe wpa3-ent wpa2-wpa3-ent".split(" ")
-)
 
 
-class Settings:
-    def __init__(self, said):
-        if not isinstance(said, dict):
-            raise _wrong("type", "", "an object")
-        self.oemid = _oemid(said.get("oemid"))
-        self.hwmodel = _text(said, "hwmodel", 32)
-        self.swname = _text(said, "swname", 64)
-        self.swversion = _text(said, "swversion", 64)
-        self.interval_s = said.get("interval_s")
-        if not _is_int(self.interval_s) or not 1 <= self.interval_s <= 604800:
-            raise _wrong("range", "interval_s", "a whole number of seconds, 1 to 604800")
-        self.url = said.get("url")
-        self.ca = said.get("ca")
-        _check_link(self.url, self.ca)
-        _check_services(said.get("services", {}))
-
-    # https or http; None before provisioning
-    def scheme(self):
-        return self.url.split("://")[0] if self.url else None
-
-
+# The validated settings as a plain dict (a dict lets this module leave the heap): oemid, hwmodel,
+# swname, swversion, interval_s, url, ca, and scheme; the last three are None before provisioning.
 def read(root=""):
     try:
         with open(root + PATH) as file:
@@ -39,7 +17,28 @@ def read(root=""):
         raise Trouble("settings.missing", "no %s on this board" % PATH)
     except ValueError:
         raise Trouble("settings.json", "%s is not JSON" % PATH)
-    return Settings(said)
+    return check(said)
+
+
+def check(said):
+    if not isinstance(said, dict):
+        raise _wrong("type", "", "an object")
+    interval_s = said.get("interval_s")
+    if not _is_int(interval_s) or not 1 <= interval_s <= 604800:
+        raise _wrong("range", "interval_s", "a whole number of seconds, 1 to 604800")
+    url, ca = said.get("url"), said.get("ca")
+    _check_link(url, ca)
+    _check_services(said.get("services", {}))
+    return {
+        "oemid": _oemid(said.get("oemid")),
+        "hwmodel": _text(said, "hwmodel", 32),
+        "swname": _text(said, "swname", 64),
+        "swversion": _text(said, "swversion", 64),
+        "interval_s": interval_s,
+        "url": url,
+        "ca": ca,
+        "scheme": url.split("://")[0] if url else None,
+    }
 
 
 def _wrong(code, where, want):
@@ -83,5 +82,5 @@ def _check_services(services):
         raise _wrong("type", "services", "an object")
     if services.get("webrepl") not in (None, True, False):
         raise _wrong("type", "services/webrepl", "true or false")
-    if services.get("ap") is not None and services["ap"] not in _WIFI:
-        raise _wrong("range", "services/ap", "null or a Wi-Fi security such as wpa2")
+    if not isinstance(services.get("ap", ""), (str, type(None))):
+        raise _wrong("type", "services/ap", "null or a Wi-Fi security such as wpa2")

@@ -1,7 +1,8 @@
 # A P-256 key made on the board and kept as a blob in NVS. It is never printed and never leaves;
 # in plain NVS whoever reads the flash has it, and the evidence says so (plain_secrets, nvs_enc).
-import esp32
 from micropython import const
+
+import esp32
 
 from .. import Trouble, cose, p256
 
@@ -39,12 +40,11 @@ def create():
     key = load()
     if key is not None:
         return key
-    try:
-        private = p256.new_key()
-    except ValueError as err:
-        raise Trouble("key.random", str(err))
+    from . import birth
+
+    private = birth.new_key()
     public = p256.public_key(private)
-    if not p256.self_test(private, public):
+    if not birth.self_test(private, public):
         raise Trouble("key.test", "the new key does not verify its own signature")
     nvs = esp32.NVS(_NAMESPACE)
     nvs.set_blob(_BLOB, private + public)

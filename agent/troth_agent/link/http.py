@@ -12,7 +12,7 @@ import micropython
 import tls
 from micropython import const
 
-from .. import Trouble, attest, board
+from .. import Trouble, attest, identity, nvs
 
 _API = "/challenge-response/v1/"
 _SESSION = "application/vnd.veraison.challenge-response-session+json"
@@ -22,7 +22,7 @@ _BUNDLE = "application/eat-bun+cbor"
 _TIMEOUT_S = const(10)
 _MAX_LINE = const(512)
 _MAX_HEADERS = const(32)
-_KEEP = const(1024)  # bytes of a reply that are read with care; an EAR behind them is let pass
+_KEEP = const(512)  # bytes of a reply that are read with care; an EAR behind them is let pass
 _MAX_BODY = const(16384)
 _MAX_WAIT_S = const(900)
 _NOT_PROVISIONED = ("settings.missing", "link.none", "key.missing")
@@ -105,7 +105,7 @@ class Connection:
     def _body(self, length):
         kept = b""
         while length:
-            part = self._stream.read(min(length, 256))
+            part = self._stream.read(min(length, 128))
             if not part:
                 raise Trouble("http.reply", "the reply broke off")
             length -= len(part)
@@ -117,15 +117,17 @@ class Connection:
 # One report. `known` is the digest of the claims-set that the verifier has, or None when nobody
 # remembers; gives back the digest that it has now.
 def report(the_board, key, known=None):
-    settings = the_board.settings
-    if not settings.url:
+    url = the_board.settings["url"]
+    if not url:
         raise Trouble("link.none", "no server in /troth.json: this board answers over serial only")
     gc.collect()
-    connection = Connection(settings.url, the_board.ca())
+    facts = the_board.facts()  # before TLS takes its share of the heap
+    connection = Connection(url, the_board.ca())
     try:
-        board.keep_tls(connection.tls_version())
+        version = nvs.remember(nvs.TLS, connection.tls_version())
+        facts["own_tls_version"] = "1.%d" % (version - 10)
         path, nonce = _new_session(connection)
-        evidence = attest.Evidence(the_board, key, nonce)
+        evidence = attest.Evidence(facts, the_board.session(), key, nonce)
         gc.collect()
         bundle = known is not None and known != evidence.digest
         waiting = _submit(connection, path, evidence, bundle)
@@ -141,7 +143,7 @@ def report(the_board, key, known=None):
 # Reports every interval; after a failure tries again after a random while whose bound doubles.
 # Ctrl-C ends it, except on a sealed board; so does a board that nobody has provisioned.
 def run(the_board, key):
-    sealed = board.sealed()
+    sealed = identity.sealed()
     if sealed:
         micropython.kbd_intr(-1)
     known = None
@@ -151,7 +153,7 @@ def run(the_board, key):
             now = the_board()
             known = report(now, key(), known)
             failures = 0
-            time.sleep_ms(now.settings.interval_s * 1000)
+            time.sleep_ms(now.settings["interval_s"] * 1000)
             continue
         except KeyboardInterrupt:
             if not sealed:
@@ -190,7 +192,9 @@ def _new_session(connection):
     try:
         nonce = a2b_base64(json.loads(body)["nonce"])
     except (ValueError, KeyError, TypeError):
-        raise Trouble("http.reply", "newSession gave no nonce")
+        nonce = b""
+    if len(nonce) != 32:
+        raise Trouble("http.reply", "newSession gave no nonce of 32 bytes")
     return location, nonce
 
 

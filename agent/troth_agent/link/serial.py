@@ -35,9 +35,9 @@ def _answer(nonce, bundle):
 
 # The line goes out before the board restarts.
 def _seal():
-    from troth_agent import board
+    from troth_agent import identity
 
-    if not board.hardened():
+    if not identity.hardened():
         raise Trouble("seal.stock", "a stock build cannot be sealed: its prompt is built in")
     print("troth: " + json.dumps({"sealed": True}))
     troth_agent.seal()

@@ -1,0 +1,40 @@
+# This boot: counted once, named by random bytes, and measured where nothing can change until the
+# next one. A boot is one life of the interpreter: a soft reset begins a new one.
+import os
+import time
+
+from . import forget, nvs
+
+
+class Boot:
+    def __init__(self):
+        self.count = nvs.remember(nvs.BOOTS, nvs.recall(nvs.BOOTS, 0) + 1)
+        self.seed = os.urandom(8)
+        self.facts = _measure_once()
+        self._ticks = time.ticks_ms()
+        self._uptime_ms = 0
+
+    # ticks wrap after days, so their differences are added up
+    def uptime_s(self):
+        now = time.ticks_ms()
+        self._uptime_ms += time.ticks_diff(now, self._ticks)
+        self._ticks = now
+        return self._uptime_ms // 1000
+
+
+_this = []
+
+
+# Measured at the first call; the modules that measure then leave the heap.
+def this():
+    if not _this:
+        _this.append(Boot())
+    return _this[0]
+
+
+def _measure_once():
+    from . import firm
+
+    facts = firm.measure()
+    forget("firm", "efuse", "image", "ota")
+    return facts

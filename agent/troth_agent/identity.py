@@ -1,0 +1,42 @@
+# What this board is, before anything is asked of it: its MAC, and where its agent lives.
+import os
+
+import machine
+
+from . import nvs
+
+
+def mac():
+    return machine.unique_id()[:6]
+
+
+# The agent lies in the image: no file of it is in the file system.
+def frozen():
+    try:
+        os.stat(__file__)
+        return False
+    except OSError:
+        return True
+
+
+# A hardened build carries `troth_build` in its image; a file of that name does not count.
+def hardened():
+    if not frozen():
+        return False
+    try:
+        import troth_build
+    except ImportError:
+        return False
+    try:
+        os.stat(troth_build.__file__)
+        return False
+    except (AttributeError, OSError):
+        return True
+
+
+def sealed():
+    return hardened() and nvs.recall(nvs.SEALED, 0) == 1
+
+
+def seal():
+    nvs.remember(nvs.SEALED, 1)
