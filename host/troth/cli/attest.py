@@ -1,0 +1,45 @@
+"""`troth attest`: one challenge over the serial port, its answer judged and recorded."""
+
+from __future__ import annotations
+
+import click
+
+from .output import json_option, print_json, wants_json
+
+
+@click.command("attest")
+@click.option("--port", required=True, help="the board's serial port")
+@json_option
+def command(port: str) -> int:
+    """Challenge the board on one port. A sealed board answers over the network alone.
+
+    Ends with 0 compliant, 3 non-compliant, 4 not trusted, 5 unknown or stale.
+    """
+    from ..factory.provision import answer
+    from ..factory.serial import Board, quiet
+    from .line import exit_of, open_line
+
+    with open_line() as (_, store, verifier), quiet():
+        board = Board.open(port, restart=False)
+        with board:
+            mac = str(board.agent("identify()").get("mac"))
+            challenge = verifier.challenge()
+            raw = answer(board, challenge)
+            board.resume()
+        said = verifier.submit(challenge.session, raw)
+        device = store.device(mac)
+    document = {
+        "schema": "troth/attest/1",
+        "port": port,
+        "device": device.id if device else None,
+        "name": device.name if device else None,
+        **said,
+    }
+    if wants_json():
+        print_json(document)
+    else:
+        click.echo(f"{document['name']}  {said['state']}")
+        for duty in said["failing"]:
+            click.echo(f"  {duty}: owed by {said['owed_by'][duty]}")
+            click.echo(f"    {said['because'][duty]}")
+    return exit_of(said["state"])

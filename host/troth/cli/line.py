@@ -1,0 +1,94 @@
+"""The verifier in this process, for boards that answer over their serial port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+from ..catalogue.loader import bundled
+from ..core.claims import ClaimsSet
+from ..core.device import Registration
+from ..core.duties import Outcome
+from ..core.freshness import Challenge
+from ..core.verdict import Catalogue, State, Verdict
+from ..core.verify import Report, verdict_on
+from ..ingest.outcomes import Judged, NotTaken, TurnedAway
+from ..ingest.pipeline import Pipeline
+from ..ingest.results import Results
+from ..settings import Settings
+from ..store import Store
+from ..trouble import Trouble
+from .maker import open_home
+from .output import NON_COMPLIANT, OK, UNKNOWN
+
+
+class LocalVerifier:
+    """One pipeline of our own, and what it says put into plain words."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._catalogue: Catalogue = bundled()
+        self._pipeline = Pipeline(
+            store,
+            self._catalogue,
+            settings.policy,
+            Results.load(settings.ear_key),
+            ttl_s=settings.challenge_ttl_s,
+        )
+
+    def challenge(self) -> Challenge:
+        """A fresh challenge."""
+        return self._pipeline.challenge()
+
+    def shortfalls(
+        self, unit: Registration, report: Report, claims_set: ClaimsSet, sealed: bool
+    ) -> tuple[str, ...]:
+        """Duties not met by a unit as it leaves the line; what it merely kept back is not shown."""
+        self._pipeline.context.refresh()
+        now = self._pipeline.clock()
+        facts = self._pipeline.context.facts(unit, 1, report.token, claims_set, now=now)
+        if sealed:
+            facts = replace(facts, d=replace(facts.d, repl="sealed"))
+        said = verdict_on(facts, self._catalogue).appraisals
+        return tuple(
+            each.duty for each in said if each.outcome is Outcome.NOT_MET and each.reason is None
+        )
+
+    def submit(self, session: str, raw: bytes) -> dict[str, Any]:
+        """Judge and record. Raises Trouble with the code of the rejection."""
+        try:
+            outcome = self._pipeline.submit(session, raw)
+        except NotTaken as err:
+            raise Trouble(err.code, "the board's evidence was not taken", why=err.text) from err
+        if isinstance(outcome, TurnedAway):
+            raise Trouble(outcome.why.code, "the board's evidence is refused", why=str(outcome.why))
+        if not isinstance(outcome, Judged):
+            raise Trouble("board.answer", "the board kept its claims-set back")
+        return told(outcome.verdict)
+
+
+def told(verdict: Verdict) -> dict[str, Any]:
+    """State, what falls short, and who owes it."""
+    return {
+        "state": verdict.state.value,
+        "failing": [each.duty for each in verdict.failing],
+        "owed_by": {
+            each.duty: each.owed_by.value if each.owed_by else None for each in verdict.failing
+        },
+        "because": {each.duty: each.because for each in verdict.failing},
+    }
+
+
+def exit_of(state: str) -> int:
+    """The exit code that tells a state."""
+    if state == State.NON_COMPLIANT:
+        return NON_COMPLIANT
+    return UNKNOWN if state in (State.UNKNOWN, State.STALE) else OK
+
+
+@contextmanager
+def open_line() -> Iterator[tuple[Settings, Store, LocalVerifier]]:
+    """The home, its store, and a verifier over it."""
+    with open_home() as (settings, store):
+        yield settings, store, LocalVerifier(settings, store)

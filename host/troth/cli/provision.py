@@ -1,0 +1,178 @@
+"""`troth provision`: from bare boards to enrolled ones, several ports at once."""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..trouble import Trouble
+from .output import OK, exit_code, json_option, print_json, wants_json
+
+if TYPE_CHECKING:
+    from ..factory.provision import Order
+    from ..settings import Settings
+
+_MOST_AT_ONCE = 16
+
+
+@click.command("provision")
+@click.option(
+    "--port", "ports", multiple=True, required=True, help="a board's serial port; again for more"
+)
+@click.option(
+    "--files", type=click.Path(file_okay=False, path_type=Path), help="the product's files"
+)
+@click.option("--model", help="model designation [default: hwmodel of troth.json]")
+@click.option("--name", help="the unit's name, for one port [default: model and MAC]")
+@click.option("--class", "product_class", type=click.Choice(["consumer", "industrial"]))
+@click.option("--market", type=click.Choice(["eu", "uk"]), help="where the unit is sold")
+@click.option("--placed", metavar="DATE", help="placed on the market [default: today, if sold]")
+@click.option("--own-use", is_flag=True, help="not for sale [default without --market]")
+@click.option(
+    "--profile",
+    type=click.Choice(["auto", "P0", "P2"]),
+    default="auto",
+    help="refuse a board that the line sees otherwise",
+)
+@click.option("--url", help="where boards report [default: https:// and `bind` of troth.toml]")
+@click.option("--seal", is_flag=True, help="close the prompt of a hardened build for good")
+@click.option("--rekey", is_flag=True, help="the board was erased: enrol its new key")
+@json_option
+def command(ports: tuple[str, ...], **asked: Any) -> int:
+    """Install the agent, make the board's key, attest for the first time, enrol, and seal if asked.
+
+    Safe to run again: every step looks at the board before it acts, and a board is known by its MAC.
+    """
+    from ..factory.serial import quiet
+    from .line import open_line
+
+    ports = tuple(dict.fromkeys(ports))
+    if asked["name"] and len(ports) > 1:
+        raise click.UsageError("--name is for one port")
+    with open_line() as (settings, store, verifier):
+        order = _order(settings, asked)
+        with quiet():
+            done = _run(ports, order, settings, store, verifier)
+    if wants_json():
+        print_json({"schema": "troth/provision/1", "boards": done})
+    else:
+        for row in done:
+            if row["ok"]:
+                click.echo(f"{row['port']}  {row['name']}  {row.get('state', 'sealed before')}")
+    failed = [row for row in done if not row["ok"]]
+    return exit_code(failed[0]["code"]) if failed else OK
+
+
+def _run(
+    ports: tuple[str, ...], order: Order, settings: Settings, store: Any, verifier: Any
+) -> list[dict[str, Any]]:
+    from concurrent.futures import ThreadPoolExecutor
+
+    from ..factory.journal import Journal
+    from ..factory.provision import Station
+
+    journal = Journal(settings.home / "line.jsonl")
+    rows = Rows(ports)
+
+    def one(port: str) -> dict[str, Any]:
+        station = Station(port, order, store, verifier, journal, rows.tell)
+        try:
+            return {"port": port, "ok": True, **station.run()}
+        except Trouble as trouble:
+            rows.trouble(port, trouble)
+            return {
+                "port": port,
+                "ok": False,
+                "mac": station.mac,
+                "code": trouble.code,
+                "what": trouble.what,
+                "why": trouble.why,
+                "fix": trouble.fix,
+            }
+
+    with ThreadPoolExecutor(min(len(ports), _MOST_AT_ONCE)) as pool:
+        return list(pool.map(one, ports))
+
+
+def _order(settings: Settings, asked: dict[str, Any]) -> Order:
+    from ..core.device import Profile
+    from ..factory.manifest import SETTINGS, read_settings, read_tree
+    from ..factory.pki import read_cert_der
+    from ..factory.provision import Order
+
+    files = read_tree(asked["files"]) if asked["files"] else None
+    if files is not None and SETTINGS in files:
+        read_settings(files[SETTINGS], str(asked["files"] / "troth.json"))
+    return Order(
+        url=asked["url"] or f"https://{settings.bind}",
+        ca=read_cert_der(settings.ca_cert),
+        files=files,
+        model=asked["model"],
+        name=asked["name"],
+        sale=_sale(asked),
+        sale_given=bool(asked["market"] or asked["own_use"]),
+        profile=None if asked["profile"] == "auto" else Profile(asked["profile"]),
+        seal=asked["seal"],
+        rekey=asked["rekey"],
+    )
+
+
+def _sale(asked: dict[str, Any]) -> Any:
+    from ..factory.enrol import Sale
+    from .maker import parse_day
+
+    sold = [
+        f"--{name}"
+        for name, key in (("class", "product_class"), ("market", "market"), ("placed", "placed"))
+        if asked[key]
+    ]
+    if asked["own_use"] and sold:
+        raise click.UsageError(f"--own-use and {sold[0]} do not go together")
+    if sold and not asked["market"]:
+        raise click.UsageError(f"{sold[0]} needs --market: where is the unit sold?")
+    if not sold:
+        return Sale()
+    placed = parse_day(asked["placed"]) if asked["placed"] else int(time.time())
+    return Sale(asked["product_class"] or "consumer", asked["market"], placed)
+
+
+class Rows:
+    """One progress row per port on stderr; on a terminal each is rewritten in its place."""
+
+    def __init__(self, ports: tuple[str, ...]) -> None:
+        from threading import Lock
+
+        self._lock = Lock()
+        self._rows = {port: f"{port:<24} waiting" for port in ports}
+        self._live = sys.stderr.isatty()
+        self._drawn = False
+
+    def tell(self, port: str, mac: str | None, step: str, detail: str) -> None:
+        """What a port does now."""
+        said = ":".join(mac[at : at + 2] for at in range(0, 12, 2)) if mac else "-"
+        self._say(port, f"{port:<24} {said:<17}  {step:<9} {detail}".rstrip())
+
+    def trouble(self, port: str, trouble: Trouble) -> None:
+        """Why a port stopped, below the rows."""
+        with self._lock:
+            print(f"error[{trouble.code}] {port}: {trouble.what}", file=sys.stderr)
+            for word in filter(None, (trouble.why, f"fix:  {trouble.fix}" if trouble.fix else "")):
+                print(f"  {word}", file=sys.stderr)
+            self._drawn = False
+
+    def _say(self, port: str, row: str) -> None:
+        with self._lock:
+            if self._rows[port] == row:
+                return
+            self._rows[port] = row
+            if not self._live:
+                print(row, file=sys.stderr)
+                return
+            up = f"\x1b[{len(self._rows)}A" if self._drawn else ""
+            lines = "".join(f"\x1b[2K{each}\n" for each in self._rows.values())
+            print(up + lines, end="", file=sys.stderr, flush=True)
+            self._drawn = True
