@@ -21,6 +21,7 @@ test: .venv/dev.stamp .vm/stamp browser ## every test; T=tests/test_x.py or K=wo
 lint: .venv/dev.stamp ## ruff, mypy --strict, the agent against the MicroPython stubs, the import contract
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .
 	@$(BIN)/mypy
+	@$(BIN)/python tests/typings.py
 	@$(BIN)/mypy --config-file agent/mypy.ini
 	@$(BIN)/lint-imports
 

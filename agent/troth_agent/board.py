@@ -116,7 +116,7 @@ def _wifi():
 
     station = network.WLAN(network.WLAN.IF_STA)
     point = network.WLAN(network.WLAN.IF_AP)
-    said = {"wifi_joined": station.isconnected(), "ap_on": point.active()}
+    said: dict = {"wifi_joined": station.isconnected(), "ap_on": point.active()}
     if said["ap_on"]:
         mode = point.config("security")
         if mode in _WIFI:

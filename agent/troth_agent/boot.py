@@ -22,7 +22,7 @@ class Boot:
         return self._uptime_ms // 1000
 
 
-_this = []
+_this: list = []
 
 
 # Measured at the first call; the modules that measure then leave the heap.

@@ -22,7 +22,7 @@ def fuses():
 
 
 def _running():
-    return esp32.Partition(esp32.Partition.RUNNING)
+    return esp32.Partition(esp32.Partition.RUNNING)  # type: ignore[arg-type]  # stub: str only
 
 
 def measure():
@@ -49,6 +49,6 @@ def measure():
 def _nvs_encrypted(flash_enc):
     if not flash_enc:
         return False
-    if esp32.Partition.find(esp32.Partition.TYPE_DATA, subtype=4):
+    if esp32.Partition.find(esp32.Partition.TYPE_DATA, 4):
         return True
     return None

@@ -13,7 +13,7 @@ _STATES = {0: "new", 1: "pending", 2: "valid", 3: "invalid", 4: "aborted"}
 
 def read(running):
     slots = _slots()
-    otadata = esp32.Partition.find(esp32.Partition.TYPE_DATA, subtype=_OTADATA)
+    otadata = esp32.Partition.find(esp32.Partition.TYPE_DATA, _OTADATA)
     subtype = running.info()[1]
     if not otadata or len(slots) < 2 or subtype < _OTA_0:
         return {"updatable": False, "ota_state": "none", "fallback_slot": "none"}
@@ -34,7 +34,7 @@ def _slots():
 # Slot number -> state, of the two entries that otadata holds.
 def _states(otadata, slots):
     states = {}
-    newest = {}
+    newest: dict = {}
     for sector in range(2):
         entry = bytearray(32)
         otadata.readblocks(sector, entry, 0)

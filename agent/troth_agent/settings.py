@@ -23,8 +23,8 @@ def read(root=""):
 def check(said):
     if not isinstance(said, dict):
         raise _wrong("type", "", "an object")
-    interval_s = said.get("interval_s")
-    if not _is_int(interval_s) or not 1 <= interval_s <= 604800:
+    interval_s = said.get("interval_s", 0)
+    if not _is_int(interval_s, 1) or interval_s > 604800:
         raise _wrong("range", "interval_s", "a whole number of seconds, 1 to 604800")
     url, ca = said.get("url"), said.get("ca")
     _check_link(url, ca)
@@ -45,8 +45,8 @@ def _wrong(code, where, want):
     return Trouble("settings." + code, "%s: %s: want %s" % (PATH, where or "top level", want))
 
 
-def _is_int(value):
-    return isinstance(value, int) and value is not True and value is not False
+def _is_int(value, least):
+    return isinstance(value, int) and value is not True and value is not False and value >= least
 
 
 def _text(said, name, longest):
@@ -58,7 +58,7 @@ def _text(said, name, longest):
 
 # A private enterprise number, or 3 or 16 bytes in hex (RFC 9711 section 4.2.3).
 def _oemid(value):
-    if _is_int(value) and value >= 0:
+    if _is_int(value, 0):
         return value
     if isinstance(value, str) and len(value) in (6, 32):
         try:

@@ -45,7 +45,7 @@ class Connection:
 
     def _handshake(self, ca):
         context = tls.SSLContext(tls.PROTOCOL_TLS_CLIENT)
-        context.verify_mode = tls.CERT_REQUIRED
+        context.verify_mode = tls.CERT_REQUIRED  # type: ignore[attr-defined]  # stub lacks it
         try:
             context.load_verify_locations(ca)
         except (OSError, ValueError):
