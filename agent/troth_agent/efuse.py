@@ -96,7 +96,7 @@ def _esp32(peek):
         "key_blocks_readable": readable,
         "oemboot": bool(v1 or v2),
         "dbgstat": _dbgstat(jtag),
-        "fuses": _pack([w0, *words[3:]]),
+        "fuses": _pack([w0] + words[3:]),  # noqa: RUF005 (not in MicroPython)
     }
     if v2 or not v1:
         said["secure_boot_digests"] = [_block(peek, _ESP32 + 0x58)] if v2 else []
