@@ -1,0 +1,225 @@
+# machine: identity, resets, clock, watchdog and the eFuse registers behind mem32.
+from umachine import Signal, idle, time_pulse_us
+
+_REGISTERS = _emu.facts["efuse_base"]
+
+PWRON_RESET = 1
+HARD_RESET = 2
+WDT_RESET = 3
+DEEPSLEEP_RESET = 4
+SOFT_RESET = 5
+PIN_WAKE = 2
+EXT0_WAKE = 2
+EXT1_WAKE = 3
+TIMER_WAKE = 4
+TOUCHPAD_WAKE = 5
+ULP_WAKE = 6
+
+
+def reset_cause():
+    return _emu.cause
+
+
+def wake_reason():
+    return TIMER_WAKE if _emu.cause == DEEPSLEEP_RESET else 0
+
+
+def unique_id():
+    return _emu.mac
+
+
+def reset():
+    _emu.end(_emu.HARD)
+
+
+def soft_reset():
+    raise SystemExit
+
+
+def bootloader(_timeout=None):
+    _emu.end(_emu.BOOTLOADER)
+
+
+def deepsleep(time_ms=0):
+    _emu.write("sleep.ms", str(time_ms).encode())
+    _emu.end(_emu.SLEEP)
+
+
+def lightsleep(time_ms=0):
+    _emu.native_time.sleep_ms(time_ms)
+
+
+_freq = [_emu.facts["cpu_hz"]]
+
+
+def freq(hz=None):
+    if hz is None:
+        return _freq[0]
+    if hz not in (20000000, 40000000, 80000000, 160000000, 240000000):
+        raise ValueError("frequency must be 20MHz, 40MHz, 80Mhz, 160MHz or 240MHz")
+    _freq[0] = hz
+
+
+def disable_irq():
+    return 0
+
+
+def enable_irq(_state=0):
+    pass
+
+
+# The eFuse read registers, from the file that espefuse --virt reads and burns. Its bytes run
+# backwards: the register at base+o is the big-endian word that ends o bytes before the end.
+# Any other address is no memory of this board: the chip would take an exception.
+class _Mem:
+    def __init__(self, width):
+        self._width = width
+
+    def _word(self, address):
+        offset = address - _REGISTERS
+        fuses = _emu.read("efuse.bin")
+        if not 0 <= offset <= len(fuses) - 4:
+            _emu.panic("LoadProhibited")
+        end = len(fuses) - offset
+        return int.from_bytes(fuses[end - 4 : end], "big")
+
+    def __getitem__(self, address):
+        if address % self._width:
+            raise ValueError("address %08x is not aligned to %d bytes" % (address, self._width))
+        shift = address % 4 * 8
+        return self._word(address - address % 4) >> shift & (1 << 8 * self._width) - 1
+
+    # read registers ignore a write; burning needs the controller, which is not here
+    def __setitem__(self, address, value):
+        self[address]
+
+
+mem8 = _Mem(1)
+mem16 = _Mem(2)
+mem32 = _Mem(4)
+
+
+class RTC:
+    def __init__(self, id=0):
+        pass
+
+    def datetime(self, fields=None):
+        import time
+
+        if fields is None:
+            year, month, day, hour, minute, second, weekday = time.localtime()[:7]
+            return (year, month, day, weekday, hour, minute, second, 0)
+        year, month, day, _, hour, minute, second = fields[:7]
+        time._set(time.mktime((year, month, day, hour, minute, second, 0, 0)))
+
+    init = datetime
+
+    def memory(self, data=None):
+        if data is None:
+            return _emu.read("rtc.memory", b"")
+        if len(data) > 2048:
+            raise ValueError("buffer too long")
+        _emu.write("rtc.memory", data)
+
+
+class WDT:
+    def __init__(self, id=0, timeout=5000):
+        if id != 0:
+            raise ValueError
+        if timeout <= 0:
+            raise ValueError("WDT timeout too short")
+        self._ms = timeout
+        self.feed()
+
+    def feed(self):
+        _emu.alarm_ms(self._ms)
+
+
+class Pin:
+    IN = 1
+    OUT = 3
+    OPEN_DRAIN = 7
+    PULL_UP = 2
+    PULL_DOWN = 1
+    IRQ_RISING = 1
+    IRQ_FALLING = 2
+    _levels = {}
+
+    def __init__(self, id, mode=-1, pull=-1, value=None):
+        if not isinstance(id, int) or not 0 <= id < _emu.facts["pins"]:
+            raise ValueError("invalid pin")
+        self._id = id
+        if value is not None:
+            self.value(value)
+
+    def value(self, level=None):
+        if level is None:
+            return self._levels.get(self._id, 0)
+        self._levels[self._id] = 1 if level else 0
+
+    __call__ = value
+
+    def init(self, *_args, **_kwargs):
+        pass
+
+    def on(self):
+        self.value(1)
+
+    def off(self):
+        self.value(0)
+
+    def toggle(self):
+        self.value(not self.value())
+
+    def irq(self, *_args, **_kwargs):
+        pass
+
+    def __repr__(self):
+        return "Pin(%d)" % self._id
+
+
+class ADC:
+    ATTN_0DB, ATTN_2_5DB, ATTN_6DB, ATTN_11DB = 0, 1, 2, 3
+
+    def __init__(self, pin, **_kwargs):
+        self._pin = pin
+
+    def read_u16(self):
+        return 0
+
+    def read_uv(self):
+        return 0
+
+
+class Timer:
+    ONE_SHOT = 0
+    PERIODIC = 1
+
+    def __init__(self, id=-1, **kwargs):
+        self._id = id
+
+    def init(self, **kwargs):
+        pass
+
+    def deinit(self):
+        pass
+
+
+class Bus:
+    def __init__(self, *_args, **_kwargs):
+        pass
+
+
+# a bus with nothing on it
+class I2C(Bus):
+    def scan(self):
+        return []
+
+    def readfrom(self, addr, n, stop=True):
+        raise OSError(19)
+
+    def writeto(self, addr, data, stop=True):
+        raise OSError(19)
+
+
+SoftI2C = I2C

@@ -1,0 +1,60 @@
+# os as an ESP32 has it: the port's own, without the host.
+from uos import *
+
+_own = _emu.native_os
+_ROM = _emu.ROM
+
+
+def _check(path):
+    if isinstance(path, str) and path.startswith(_ROM):
+        raise OSError(2)
+
+
+def ilistdir(*path):
+    _check(path and path[0])
+    for entry in _own.ilistdir(*path):
+        if entry[0] != _ROM[1:]:
+            yield entry
+
+
+def listdir(*path):
+    _check(path and path[0])
+    return [name for name in _own.listdir(*path) if name != _ROM[1:]]
+
+
+def stat(path):
+    _check(path)
+    return _own.stat(path)
+
+
+def statvfs(path):
+    _check(path)
+    return _own.statvfs(path)
+
+
+def chdir(path):
+    _check(path)
+    return _own.chdir(path)
+
+
+def uname():
+    from collections import namedtuple
+    import sys
+
+    fields = ("sysname", "nodename", "release", "version", "machine")
+    release = "%d.%d.%d" % tuple(sys.implementation.version[:3])
+    machine = sys.implementation._machine
+    return namedtuple("uname", fields)("esp32", "esp32", release, "v" + release, machine)
+
+
+def sync():
+    pass
+
+
+def dupterm(*stream):
+    return None
+
+
+for _name in ("getenv", "putenv", "unsetenv", "system", "errno", "VfsPosix", "VfsLfs1"):
+    globals().pop(_name, None)
+del _name

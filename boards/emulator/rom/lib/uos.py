@@ -1,0 +1,2 @@
+# the u- name of os, which means the built-in one
+from os import *
