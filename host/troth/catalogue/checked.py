@@ -49,6 +49,14 @@ class Quantified:
 Node = Name | Const | Call | Items | Quantified
 
 
+# what a rule may call, by CEL's own names; the compiler has a form for each
+STRICT = frozenset(
+    {"!_", "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "_+_", "_-_", "-_", "@in"}
+    | {"size", "startsWith"}
+)
+ABSORBING = frozenset({"_&&_", "_||_", "_?_:_"})
+
+
 class Unreadable(Exception):
     """The expression uses something that our rules do not speak."""
 
@@ -114,14 +122,18 @@ def _const(raw: bytes) -> bool | int | str:
 
 
 def _call(raw: bytes) -> Call:
+    function = _text(raw, 2)
+    if function not in STRICT and function not in ABSORBING:
+        raise Unreadable(f"{function}()")
     receiver = [_expr(part) for part in _all(raw, 1)]
-    return Call(_text(raw, 2), (*receiver, *(_expr(part) for part in _all(raw, 3))))
+    return Call(function, (*receiver, *(_expr(part) for part in _all(raw, 3))))
 
 
 def _quantified(raw: bytes) -> Quantified:
     """Recognise the two macros that we allow by the fold they expand to."""
     var, accumulator = _text(raw, 1), Name(_text(raw, 3))
     start, step = _expr(_one(raw, 4)), _expr(_one(raw, 6))
+    # the loop's condition (field 5) only says when to stop early: not part of the meaning
     for every, operator in ((True, "_&&_"), (False, "_||_")):
         match step:
             case Call(function, (first, test)) if (

@@ -1,30 +1,23 @@
-"""Turns a checked rule into plain Python functions with CEL's meaning.
+"""Turns a checked rule into one plain Python function with CEL's meaning.
 
-Two forms of one tree. The quick form is one Python expression, run when every name was said. The
-careful form is three-valued: a missing name makes the expression unknown unless `&&`, `||`, `?:`
-or a quantifier absorb it; its unknown is the set of the names that left it open.
+Every expression is three-valued: its value, or the frozenset of the missing names that leave it
+open. A missing name makes an expression open unless `&&`, `||`, `?:` or a quantifier absorb it,
+exactly as in CEL; a test holds both equal over random claims.
 """
 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from typing import Any
 
-from ..core.duties import Answer, Facts, Outcome, Rule
-from ..trouble import Trouble
+from ..core.duties import Answer, Outcome, Rule
 from .checked import Call, Const, Items, Name, Node, Quantified, names
 from .claims import Claim
 from .engine import Expression
 
-Bound = Mapping[str, str]
-Careful = Callable[[Facts, Bound], Any]  # a value, or a frozenset of missing names
-
-_FREE: Bound = {}
-
-_QUICK = {
-    "_&&_": "({} and {})",
-    "_||_": "({} or {})",
+_TEXT = {
     "!_": "(not {})",
     "_==_": "({} == {})",
     "_!=_": "({} != {})",
@@ -38,9 +31,8 @@ _QUICK = {
     "@in": "({} in {})",
     "size": "len({})",
     "startsWith": "{}.startswith({})",
-    "_?_:_": "({1} if {0} else {2})",
 }
-_STRICT: dict[str, Callable[..., Any]] = {
+_APPLY: dict[str, Callable[..., Any]] = {
     "!_": operator.not_,
     "_==_": operator.eq,
     "_!=_": operator.ne,
@@ -54,116 +46,136 @@ _STRICT: dict[str, Callable[..., Any]] = {
     "@in": lambda item, items: item in items,
     "size": len,
     "startsWith": str.startswith,
+    "list": lambda *items: items,
 }
 
 
-def quick(node: Node, claims: Mapping[str, Claim]) -> str:
-    """The tree as one Python expression over d, r, u, m, v and now."""
+class _Writer:
+    """Writes the Python text of one rule; every name is a local, so that it is read once."""
+
+    def __init__(self, claims: Mapping[str, Claim]) -> None:
+        self._claims = claims
+        self._temps = 0
+
+    def expression(self, node: Node) -> str:
+        """Python text that gives the value, or the frozenset of what is missing."""
+        if _is_plain(node):
+            return self._plain(node)
+        match node:
+            case Call("_&&_", (left, right)):
+                return self._either("False", left, right)
+            case Call("_||_", (left, right)):
+                return self._either("True", left, right)
+            case Call("_?_:_", (test, yes, no)):
+                asked = self._temp()
+                arms = f"{self.expression(yes)} if {asked} else {self.expression(no)}"
+                test_text = self.expression(test)
+                return f"({asked} if ({asked} := {test_text}).__class__ is frozenset else {arms})"
+            case Quantified(every, var, over, test):
+                lambda_text = f"lambda {_local(var)}: {self.expression(test)}"
+                return f"fold({every}, {self.expression(over)}, {lambda_text})"
+            case Call(function, args):
+                parts = ", ".join(self.expression(arg) for arg in args)
+                return f"apply({function!r}, {parts})"
+            case Items(parts):
+                return f"apply('list', {', '.join(map(self.expression, parts))})"
+            case _:
+                raise AssertionError(f"{node} is plain")
+
+    def _plain(self, node: Node) -> str:
+        asked = [name for name in names(node) if name in self._claims and name != "now"]
+        text = _plain_text(node)
+        if not asked:
+            return text
+        said = " and ".join(f"{_local(name)} is not None" for name in asked)
+        pairs = ", ".join(f"({name!r}, {_local(name)})" for name in asked)
+        return f"({text} if {said} else lack({pairs}))"
+
+    def _either(self, absorbs: str, left: Node, right: Node) -> str:
+        """`&&` is settled by one false, `||` by one true, whatever the other side lacks."""
+        one, two = self._temp(), self._temp()
+        left_text, right_text = self.expression(left), self.expression(right)
+        settled = f"({one} := {left_text}) is {absorbs} or ({two} := {right_text}) is {absorbs}"
+        return f"({absorbs} if {settled} else both({one}, {two}))"
+
+    def _temp(self) -> str:
+        self._temps += 1
+        return f"t{self._temps}"
+
+
+def _is_plain(node: Node) -> bool:
+    """Does it need all its names? Then one test for all of them is enough."""
+    match node:
+        case Name() | Const():
+            return True
+        case Items(parts):
+            return all(map(_is_plain, parts))
+        case Call(function, parts):
+            return function in _TEXT and all(map(_is_plain, parts))
+        case _:
+            return False
+
+
+def _plain_text(node: Node) -> str:
     match node:
         case Name(name):
-            return claims[name].path if name in claims else f"it_{name}"
+            return _local(name)
         case Const(value):
             return repr(value)
-        case Items(items):
-            return "(" + "".join(quick(item, claims) + ", " for item in items) + ")"
-        case Quantified(every, var, over, test):
-            word = "all" if every else "any"
-            return f"{word}({quick(test, claims)} for it_{var} in {quick(over, claims)})"
-        case Call(function, args):
-            return _template(function).format(*(quick(arg, claims) for arg in args))
+        case Items(parts):
+            return "(" + "".join(f"{_plain_text(part)}, " for part in parts) + ")"
+        case Call(function, parts):
+            return _TEXT[function].format(*map(_plain_text, parts))
+        case _:
+            raise AssertionError(f"{node} is not plain")
 
 
-def _template(function: str) -> str:
-    if function not in _QUICK:
-        raise Trouble("duty.expression", f"a rule cannot use {function}")
-    return _QUICK[function]
+def _local(name: str) -> str:
+    """`d.jtag` is read into `d_jtag`; a quantifier's variable cannot meet another local."""
+    return name.replace(".", "_") if "." in name or name == "now" else f"it_{name}"
 
 
-def careful(node: Node, claims: Mapping[str, Claim]) -> Careful:
-    """The tree as a three-valued function."""
-    match node:
-        case Name(name):
-            return _claim(claims[name]) if name in claims else lambda _, bound: bound[name]
-        case Const(value):
-            return lambda _f, _b: value
-        case Items(items):
-            return _strict(lambda *said: said, [careful(item, claims) for item in items])
-        case Quantified(every, var, over, test):
-            return _fold(every, var, careful(over, claims), careful(test, claims))
-        case Call("_&&_", (left, right)):
-            return _either(False, careful(left, claims), careful(right, claims))
-        case Call("_||_", (left, right)):
-            return _either(True, careful(left, claims), careful(right, claims))
-        case Call("_?_:_", (test, yes, no)):
-            return _choice(*(careful(part, claims) for part in (test, yes, no)))
-        case Call(function, args):
-            return _strict(_STRICT[function], [careful(arg, claims) for arg in args])
+# --- what the written functions call where something is missing --------------------------------
 
 
-def _claim(claim: Claim) -> Careful:
-    if not claim.home:
-        return lambda facts, _: facts.now
-    reach = operator.attrgetter(claim.path)
-    missing = frozenset([claim.name])
-
-    def said(facts: Facts, _: Bound) -> Any:
-        value = reach(facts)
-        return missing if value is None else value
-
-    return said
+def _lack(*pairs: tuple[str, object]) -> frozenset[str]:
+    return frozenset(name for name, value in pairs if value is None)
 
 
-def _strict(function: Callable[..., Any], args: list[Careful]) -> Careful:
-    def apply(facts: Facts, bound: Bound) -> Any:
-        said = [arg(facts, bound) for arg in args]
-        missing = [value for value in said if isinstance(value, frozenset)]
-        return frozenset().union(*missing) if missing else function(*said)
-
-    return apply
+def _both(one: Any, two: Any) -> Any:
+    """Neither side settles it: what one side lacks stays open."""
+    if one.__class__ is not frozenset:
+        return two
+    return one | two if two.__class__ is frozenset else one
 
 
-def _either(absorbs: bool, left: Careful, right: Careful) -> Careful:
-    """`&&` is settled by one false, `||` by one true, whatever the other side lacks."""
-
-    def apply(facts: Facts, bound: Bound) -> Any:
-        one = left(facts, bound)
-        if one is absorbs:
-            return absorbs
-        two = right(facts, bound)
-        if two is absorbs or not isinstance(one, frozenset):
-            return two
-        return one | two if isinstance(two, frozenset) else one
-
-    return apply
+def _fold(every: bool, items: Any, test: Callable[[Any], Any]) -> Any:
+    if items.__class__ is frozenset:
+        return items
+    missing: frozenset[str] = frozenset()
+    for item in items:
+        answer = test(item)
+        if answer is not every:
+            if answer.__class__ is not frozenset:
+                return answer
+            missing |= answer
+    return missing or every
 
 
-def _choice(test: Careful, yes: Careful, no: Careful) -> Careful:
-    def apply(facts: Facts, bound: Bound) -> Any:
-        answer = test(facts, bound)
-        if isinstance(answer, frozenset):
-            return answer
-        return yes(facts, bound) if answer else no(facts, bound)
-
-    return apply
+def _apply(function: str, *args: Any) -> Any:
+    missing = [arg for arg in args if arg.__class__ is frozenset]
+    return frozenset().union(*missing) if missing else _APPLY[function](*args)
 
 
-def _fold(every: bool, var: str, over: Careful, test: Careful) -> Careful:
-    settles = not every
+@cache
+def _open(missing: frozenset[str]) -> Answer:
+    return Answer(Outcome.NOT_SHOWN, tuple(sorted(missing)))
 
-    def apply(facts: Facts, bound: Bound) -> Any:
-        items = over(facts, bound)
-        if isinstance(items, frozenset):
-            return items
-        missing: frozenset[str] = frozenset()
-        for item in items:
-            answer = test(facts, {**bound, var: item})
-            if answer is settles:
-                return settles
-            if isinstance(answer, frozenset):
-                missing |= answer
-        return missing or every
 
-    return apply
+_WORLD = {"lack": _lack, "both": _both, "fold": _fold, "apply": _apply, "open_": _open}
+_WORLD |= {"Answer": Answer, "OUTCOME_MET": Outcome.MET, "OUTCOME_NOT_MET": Outcome.NOT_MET}
+_WORLD |= {"MET": Answer(Outcome.MET), "NOT_MET": Answer(Outcome.NOT_MET)}
+_WORLD |= {"NOT_APPLICABLE": Answer(Outcome.NOT_APPLICABLE)}
 
 
 def compile_rule(
@@ -172,76 +184,53 @@ def compile_rule(
     turns: Expression | None,
     claims: Mapping[str, Claim],
 ) -> Rule:
-    """One duty as one function of the facts: the quick form where all was said."""
-    parts = [part.tree for part in (when, ok, turns) if part is not None]
-    asked = [claims[name] for name in dict.fromkeys(n for part in parts for n in names(part))]
-    source = _source(when, ok, turns, asked, claims)
-    scope: dict[str, Any] = {
-        "slow": _slow(when, ok, turns, claims),
-        "Answer": Answer,
-        "Outcome": Outcome,
-        **{name: Answer(outcome) for name, outcome in _ANSWERS.items()},
-    }
-    # the text is built from a type-checked tree: names of claims.yaml, operators, repr of constants
-    exec(compile(source, f"<rule {ok.text}>", "exec"), scope)  # noqa: S102
-    rule: Rule = scope["rule"]
+    """One duty as one function of the facts."""
+    writer = _Writer(claims)
+    parts = [part for part in (when, ok, turns) if part is not None]
+    body = _reading(parts, claims)
+    if when is not None:
+        body += [
+            f"asked = {writer.expression(when.tree)}",
+            "if asked is False: return NOT_APPLICABLE",
+            "if asked is not True: return open_(asked)",
+        ]
+    body += [
+        f"met = {writer.expression(ok.tree)}",
+        "if met.__class__ is frozenset: return open_(met)",
+    ]
+    if turns is None:
+        body += ["return MET if met else NOT_MET"]
+    else:
+        body += [
+            f"at = {writer.expression(turns.tree)}",
+            "if at.__class__ is frozenset: return MET if met else NOT_MET",
+            "return Answer(OUTCOME_MET if met else OUTCOME_NOT_MET, (), at)",
+        ]
+    rule: Rule = _function("rule(f)", body, ok.text)
     return rule
 
 
-_ANSWERS = {
-    "MET": Outcome.MET,
-    "NOT_MET": Outcome.NOT_MET,
-    "NOT_APPLICABLE": Outcome.NOT_APPLICABLE,
-}
+def compile_expression(expression: Expression, claims: Mapping[str, Claim]) -> Any:
+    """One expression alone as a function of the facts; for the test against CEL."""
+    reading = _reading([expression], claims)
+    value = _Writer(claims).expression(expression.tree)
+    return _function("value(f)", [*reading, f"return {value}"], expression.text)
 
 
-def _source(
-    when: Expression | None,
-    ok: Expression,
-    turns: Expression | None,
-    asked: list[Claim],
-    claims: Mapping[str, Claim],
-) -> str:
-    homes = dict.fromkeys(claim.home or claim.name for claim in asked)
-    unsaid = " or ".join(f"{claim.path} is None" for claim in asked if claim.home)
-    text = ["def rule(f):"]
-    text += [f"    {home} = f.{home}" for home in homes]
-    if unsaid:
-        text += [f"    if {unsaid}:", "        return slow(f)"]
-    if when is not None:
-        text += [f"    if not {quick(when.tree, claims)}:", "        return NOT_APPLICABLE"]
-    if turns is None:
-        text += [f"    return MET if {quick(ok.tree, claims)} else NOT_MET"]
-    else:
-        text += [
-            f"    met = {quick(ok.tree, claims)}",
-            f"    turns = {quick(turns.tree, claims)}",
-            "    return Answer(Outcome.MET if met else Outcome.NOT_MET, (), turns)",
-        ]
-    return "\n".join(text) + "\n"
+def _reading(parts: Iterable[Expression], claims: Mapping[str, Claim]) -> list[str]:
+    """Read every name once into a local."""
+    asked = dict.fromkeys(name for part in parts for name in names(part.tree))
+    homes = dict.fromkeys(claims[name].home for name in asked if claims[name].home)
+    return [
+        *(f"{home} = f.{home}" for home in homes),
+        *(f"{_local(name)} = {claims[name].path}" for name in asked if name != "now"),
+        *(["now = f.now"] if "now" in asked else []),
+    ]
 
 
-def _slow(
-    when: Expression | None,
-    ok: Expression,
-    turns: Expression | None,
-    claims: Mapping[str, Claim],
-) -> Rule:
-    applies = careful(when.tree, claims) if when else careful(Const(True), claims)
-    holds = careful(ok.tree, claims)
-    flips = careful(turns.tree, claims) if turns else careful(Const(0), claims)
-
-    def answer(facts: Facts) -> Answer:
-        asked = applies(facts, _FREE)
-        if isinstance(asked, frozenset):
-            return Answer(Outcome.NOT_SHOWN, tuple(sorted(asked)))
-        if not asked:
-            return Answer(Outcome.NOT_APPLICABLE)
-        met = holds(facts, _FREE)
-        if isinstance(met, frozenset):
-            return Answer(Outcome.NOT_SHOWN, tuple(sorted(met)))
-        at = flips(facts, _FREE) if turns else None
-        outcome = Outcome.MET if met else Outcome.NOT_MET
-        return Answer(outcome, (), None if isinstance(at, frozenset) else at)
-
-    return answer
+def _function(head: str, body: list[str], origin: str) -> Any:
+    source = f"def {head}:\n" + "".join(f"    {line}\n" for line in body)
+    world: dict[str, Any] = dict(_WORLD)
+    # built from a type-checked tree: names of claims.yaml, operators and the repr of constants
+    exec(compile(source, f"<rule {origin}>", "exec"), world)  # noqa: S102
+    return world[head.partition("(")[0]]

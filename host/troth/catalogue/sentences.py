@@ -106,16 +106,16 @@ def span(seconds: int) -> str:
 
 
 def _unsaid(missing: list[Claim], facts: Facts, reason: Reason | None) -> str:
-    what = _list([claim.means for claim in missing])
+    what = _list([f"the {claim.means}" for claim in missing])
     match reason:
         case Reason.WITHHELD:
-            return f"the board keeps back its {what}, which it must show or showed before"
+            return f"the board keeps back {what}, which it must show or showed before"
         case Reason.PROFILE_CANNOT:
-            return f"profile {facts.profile} does not show its {what}"
+            return f"profile {facts.profile} does not show {what}"
         case Reason.UNDECLARED:
-            return f"nobody has declared the {what}"
+            return f"nobody has declared {what}"
         case _:
-            return f"the verifier has no record yet of the {what}"
+            return f"the verifier has no record yet of {what}"
 
 
 def _list(words: list[str]) -> str:

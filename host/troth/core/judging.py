@@ -1,0 +1,177 @@
+"""`judge` with a memory: an unchanged unit costs its device rules and nothing else.
+
+Rules over the claims-set, releases and policy are answered once per set and remembered (HOUSE "Two
+kinds of rule"). Rules over registry, history and clock run at every report; their sentences are
+built again only when an answer changes, so a sentence tells the values with which it began.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import TypeVar
+
+from .device import Registration
+from .duties import Answer, Appraisal, Facts, Outcome, answer, first_after, say
+from .verdict import (
+    Catalogue,
+    DutySet,
+    Verdict,
+    duty_set,
+    grave_duties,
+    is_too_old,
+    next_change,
+    state_of,
+)
+
+_KEPT = 8192  # units, about 5 kB each
+_SETS = 1024
+_BINDINGS = 4096
+_SETTLED = (Outcome.MET, Outcome.NOT_APPLICABLE)  # say nothing of whose unit it is
+_FOREVER = 1 << 62
+_MOVING = ("device", "clock")
+
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """The last verdict on a unit, and how long it may stand in for a new one."""
+
+    facts: Facts
+    moving: tuple[Answer, ...]
+    too_old: bool
+    verdict: Verdict
+    still_until: int  # before it the clock changes nothing but what the moving rules tell
+
+
+class Judge:
+    """Judges report after report under one catalogue; equal to `judge` but for older sentences.
+
+    Safe to use from several threads.
+    """
+
+    def __init__(self, catalogue: Catalogue, *, keep: int = _KEPT) -> None:
+        self.catalogue = catalogue
+        self._keep = keep
+        self._grave = grave_duties(catalogue.duties)
+        self._moves = tuple(duty.scope in _MOVING for duty in catalogue.duties)
+        self._rules = tuple(duty.rule for duty in catalogue.duties if duty.scope in _MOVING)
+        self._kept: dict[str, _Kept] = {}
+        self._sets: dict[object, tuple[Appraisal | None, ...]] = {}
+        self._bindings: dict[object, tuple[int, int, DutySet]] = {}
+        self._lock = Lock()
+
+    def judge(self, facts: Facts) -> Verdict:
+        """The verdict on these facts; pure, total, never raises."""
+        kept = self._kept.get(facts.u.device)
+        if kept is not None and _stands(kept, facts):
+            verdict = self._unchanged(kept, facts)
+            if verdict is not None:
+                return verdict
+        return self._afresh(facts)
+
+    def _unchanged(self, kept: _Kept, facts: Facts) -> Verdict | None:
+        """The kept verdict with a new end, or None when any answer is another."""
+        until, now = kept.still_until, facts.now
+        try:
+            for rule, before in zip(self._rules, kept.moving, strict=True):
+                given = rule(facts)
+                if given is before:
+                    continue
+                if given.outcome is not before.outcome or given.missing != before.missing:
+                    return None
+                turns = given.turns
+                if turns is not None and now < turns < until:
+                    until = turns
+        except Exception:  # a rule at fault is our fault: the slow way says so, duty by duty
+            return None
+        if is_too_old(facts) is not kept.too_old:
+            return None
+        ends, verdict = None if until == _FOREVER else until, kept.verdict
+        if ends == verdict.until:
+            return verdict
+        return Verdict(verdict.device, verdict.state, verdict.appraisals, verdict.duty_set, ends)
+
+    def _afresh(self, facts: Facts) -> Verdict:
+        chosen, set_turns = self._binding(facts.u, facts.now)
+        answers, appraisals = self._answer(facts)
+        outcomes = {each.duty: each.outcome for each in appraisals}
+        verdict = Verdict(
+            device=facts.u.device,
+            state=state_of(facts, outcomes, chosen.mandatory, self._grave),
+            appraisals=appraisals,
+            duty_set=chosen,
+            until=first_after(facts.now, set_turns, *(each.until for each in appraisals)),
+        )
+        still = first_after(facts.now, set_turns, *self._still(appraisals)) or _FOREVER
+        kept = _Kept(facts, answers, is_too_old(facts), verdict, still)
+        self._remember(self._kept, facts.u.device, kept, self._keep)
+        return verdict
+
+    def _still(self, appraisals: tuple[Appraisal, ...]) -> list[int | None]:
+        """The ends of what the moving rules do not tell anew at every report."""
+        return [
+            each.until
+            for each, moves in zip(appraisals, self._moves, strict=True)
+            if not moves or each.outcome not in _SETTLED
+        ]
+
+    def _answer(self, facts: Facts) -> tuple[tuple[Answer, ...], tuple[Appraisal, ...]]:
+        compared = (facts.d, facts.r, facts.m, facts.u.model, facts.u.chip)
+        key = (compared, facts.profile, facts.must_show, facts.v.shown_before)
+        settled = self._sets.get(key) or (None,) * len(self._moves)
+        moving: list[Answer] = []
+        appraisals: list[Appraisal] = []
+        for duty, moves, before in zip(self.catalogue.duties, self._moves, settled, strict=True):
+            if before is None:
+                given = answer(facts, duty)
+                before = say(facts, duty, given)
+                if moves:
+                    moving.append(given)
+            appraisals.append(before)
+        if key not in self._sets:
+            found = tuple(
+                None if moves or each.outcome not in _SETTLED else each
+                for each, moves in zip(appraisals, self._moves, strict=True)
+            )
+            self._remember(self._sets, key, found, _SETS)
+        return tuple(moving), tuple(appraisals)
+
+    def _binding(self, unit: Registration, now: int) -> tuple[DutySet, int | None]:
+        """The duty set of all units of this class, market and day, and when the clock turns it."""
+        key = (unit.own_use, unit.market, unit.product_class, unit.placed_on_market)
+        found = self._bindings.get(key)
+        if found is None or not found[0] <= now < found[1]:
+            turns = next_change(self.catalogue, unit, now) or _FOREVER
+            found = (now, turns, duty_set(self.catalogue, unit, now))
+            self._remember(self._bindings, key, found, _BINDINGS)
+        return found[2], None if found[1] == _FOREVER else found[1]
+
+    def _remember(self, memory: dict[_K, _V], key: _K, value: _V, most: int) -> None:
+        with self._lock:
+            if key not in memory and len(memory) >= most:
+                del memory[next(iter(memory))]  # the oldest
+            memory[key] = value
+
+
+def _stands(kept: _Kept, facts: Facts) -> bool:
+    """Is all that no moving rule looks at still the same, and no instant passed?"""
+    before = kept.facts
+    if not before.now <= facts.now < kept.still_until:
+        return False
+    return (
+        _same(before.d, facts.d)
+        and _same(before.r, facts.r)
+        and _same(before.u, facts.u)
+        and _same(before.m, facts.m)
+        and before.profile is facts.profile
+        and _same(before.must_show, facts.must_show)
+        and before.v.shown_before == facts.v.shown_before
+        and before.v.newer_release_since == facts.v.newer_release_since
+    )
+
+
+def _same(one: object, two: object) -> bool:
+    return one is two or one == two

@@ -1,0 +1,251 @@
+"""The duties and regimes that come with Troth: all load, all say what they decide."""
+
+from __future__ import annotations
+
+import dataclasses
+import typing
+from pathlib import Path
+
+import pytest
+
+from troth.catalogue import load, run_tests
+from troth.catalogue.loader import HERE, Loaded
+from troth.core.claims import DeviceClaims
+from troth.core.device import Observed, Registration
+from troth.core.duties import Duty, Party, Status, Subject
+from troth.core.reference import Reference, Statement
+from troth.trouble import Trouble
+
+LOADED: Loaded = load()
+DUTIES = LOADED.catalogue.duties
+NOT_NAMES = {
+    Reference: {"release", "newer_since", "as_shipped"},
+    Registration: {"device", "ueid", "lifecycle", "provisioning"},
+    Observed: {"shown_before"},
+}
+TYPES = {str: "string", int: "int", bool: "bool", tuple[str, ...]: "list<string>"}
+
+
+def test_there_are_43_duties_and_23_of_them_are_the_baseline() -> None:
+    assert len(DUTIES) == 43
+    assert sum(duty.baseline for duty in DUTIES) == 23
+
+
+def test_every_in_file_test_passes() -> None:
+    assert run_tests(LOADED.files, LOADED.claims) == ()
+
+
+@pytest.mark.parametrize("duty", DUTIES, ids=lambda duty: duty.id)
+def test_every_duty_has_its_words(duty: Duty) -> None:
+    assert duty.title
+    assert duty.title_nl
+    assert duty.title_nl != duty.title
+    assert len(duty.rationale) > 40
+    assert {party for party, _ in duty.remedies} <= {Party.MAKER, Party.OPERATOR}
+    assert duty.remedy(duty.party)
+    for owed in duty.owed:
+        assert any(party is owed.party for party, _ in duty.remedies), owed
+
+
+def test_a_baseline_duty_asks_no_declaration_and_no_secure_boot() -> None:
+    for duty in DUTIES:
+        if duty.baseline:
+            assert duty.needs == "P0", duty.id
+            assert not any(name.startswith("m.") for name in duty.names), duty.id
+
+
+def test_what_is_the_same_for_all_units_is_not_asked_of_the_unit() -> None:
+    for duty in DUTIES:
+        if duty.subject is not Subject.UNIT:
+            assert not any(name.startswith("d.") for name in duty.names), duty.id
+
+
+@pytest.mark.parametrize(
+    ("prefix", "homes"),
+    [
+        ("d", [DeviceClaims]),
+        ("r", [Reference, Registration]),
+        ("m", [Statement]),
+        ("v", [Observed]),
+    ],
+)
+def test_the_names_are_the_fields_of_the_facts_with_their_types(
+    prefix: str, homes: list[type]
+) -> None:
+    named = {n: c.type for n, c in LOADED.claims.items() if n.startswith(f"{prefix}.")}
+    fields = {}
+    for home in homes:
+        hints = typing.get_type_hints(home)
+        for field in dataclasses.fields(home):
+            if field.name not in NOT_NAMES.get(home, set()):
+                fields[f"{prefix}.{field.name}"] = _type(hints[field.name])
+    assert named == fields
+
+
+def _type(hint: object) -> str:
+    said = [arm for arm in typing.get_args(hint) if arm is not type(None)] or [hint]
+    plain = hint if typing.get_origin(hint) is tuple else said[0]
+    return TYPES[typing.cast(type, plain)]
+
+
+def test_scopes_follow_where_a_value_lives() -> None:
+    wanted = {"d": "set", "m": "fleet", "v": "device", "": "clock"}
+    for claim in LOADED.claims.values():
+        if claim.home == "u":  # model and chip choose the references
+            assert claim.scope == ("fleet" if claim.field in ("model", "chip") else "device")
+        else:
+            assert claim.scope == wanted.get(claim.home, "fleet"), claim.name
+
+
+def test_makers_law_never_decides_over_an_operator() -> None:
+    makers = {"eu-cra", "uk-psti", "eu-red-18031", "etsi-303645-v313"}
+    for duty in DUTIES:
+        for clause in duty.clauses:
+            if duty.party is Party.OPERATOR and clause.regime in makers:
+                assert not clause.decides
+                assert clause.status is not Status.MANDATORY
+
+
+def test_what_was_not_confirmed_is_marked_so() -> None:
+    for duty in DUTIES:
+        for clause in duty.clauses:
+            if clause.regime in ("eu-red-18031", "nl-csr-2017"):
+                assert clause.confidence == "low", duty.id
+
+
+@pytest.mark.parametrize("provision", ["5.3-16", "5.4-2", "5.5-8", "5.12-1", "5.10-1", "5.9-1"])
+def test_a_provision_that_no_rule_decides_is_only_supported(provision: str) -> None:
+    found = [c for d in DUTIES for c in d.clauses if c.provision == provision]
+    assert found
+    assert not any(clause.decides for clause in found)
+
+
+def test_the_digest_names_exactly_this_text(tmp_path: Path) -> None:
+    folder = _copy(tmp_path)
+    assert load(folder).catalogue.digest == LOADED.catalogue.digest
+    claims = folder / "claims.yaml"
+    claims.write_text(claims.read_text() + "# one more word\n")
+    assert load(folder).catalogue.digest != LOADED.catalogue.digest
+
+
+# --- what the loader refuses ------------------------------------------------------------------
+
+GOOD = """\
+id: demo.duty
+title: {en: A duty, nl: Een plicht}
+rationale: so that there is one
+severity: high
+party: maker
+subject: unit
+needs: P0
+baseline: false
+ok: '!d.webrepl_on'
+because: {met: it is off, not-met: it is on}
+remedies: {maker: turn it off}
+references:
+  - {regime: eu-cra, version: Regulation (EU) 2024/2847, status: mandatory, decides: [I.I.2(j)]}
+tests:
+  - {given: {d.webrepl_on: false}, expect: met}
+  - {given: {d.webrepl_on: true}, expect: not-met}
+  - {given: {}, expect: not-shown}
+"""
+
+
+def _copy(tmp_path: Path) -> Path:
+    for path in HERE.rglob("*.yaml"):
+        target = tmp_path / path.relative_to(HERE)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    return tmp_path
+
+
+def _with(tmp_path: Path, text: str) -> Path:
+    folder = _copy(tmp_path)
+    for path in (folder / "duties").iterdir():
+        path.unlink()
+    (folder / "duties" / "demo.duty.yaml").write_text(text)
+    return folder
+
+
+def test_a_good_duty_loads(tmp_path: Path) -> None:
+    assert len(load(_with(tmp_path, GOOD)).catalogue.duties) == 1
+
+
+REFUSED = {
+    "unknown claim": ("!d.webrepl_on'", "!d.webrepl'", "duty.unknown-name", 9),
+    "wrong type": ("!d.webrepl_on'", 'd.webrepl_on == "no"\'', "duty.type", 9),
+    "not a yes or no": ("'!d.webrepl_on'", "d.hwmodel", "duty.type", 9),
+    "not an expression": ("!d.webrepl_on'", "!d.webrepl_on &&'", "duty.expression", 9),
+    "a function we do not speak": ("'!d.webrepl_on'", "d.jtag.matches('x')", "duty.expression", 9),
+    "no party": ("party: maker\n", "", "duty.party", 1),
+    "unknown party": ("party: maker\n", "party: shared\n", "duty.party", 5),
+    "no subject": ("subject: unit\n", "", "duty.subject", 1),
+    "unknown subject": ("subject: unit\n", "subject: fleet\n", "duty.subject", 6),
+    "no tests": (GOOD[GOOD.index("tests:") :], "", "duty.tests", 1),
+    "a test kind absent": ("  - {given: {}, expect: not-shown}\n", "", "duty.tests", 14),
+    "a test of an unknown name": ("{d.webrepl_on: true}", "{d.web: true}", "duty.unknown-name", 16),
+    "a test of a wrong type": ("{d.webrepl_on: true}", "{d.webrepl_on: 1}", "duty.type", 16),
+    "unknown severity": ("severity: high", "severity: dire", "duty.field", 4),
+    "unknown field": ("needs: P0", "needs: P0\nhow: attested", "duty.field", 8),
+    "given twice": ("needs: P0", "needs: P0\nneeds: P1", "duty.file", 8),
+    "another id": ("id: demo.duty", "id: demo.other", "duty.field", 1),
+    "no Dutch title": (", nl: Een plicht", "", "duty.field", 2),
+    "an unknown name in a sentence": ("it is on", "'{d.web} on'", "duty.unknown-name", 10),
+    "no sentence": ("{met: it is off, ", "{", "duty.field", 10),
+    "an unknown party in a remedy": ("{maker: turn", "{owner: turn", "duty.party", 11),
+    "an unknown regime": ("regime: eu-cra", "regime: eu-xyz", "duty.reference", 13),
+    "another version": ("2024/2847, status", "2024/2848, status", "duty.reference", 13),
+    "a line without provision": ("decides: [I.I.2(j)]", "note: x", "duty.reference", 13),
+    "a condition unsaid": ("status: mandatory", "status: conditional", "duty.reference", 13),
+    "maker's law over an operator": ("party: maker\n", "party: operator\n", "duty.makers-law", 13),
+    "an unknown party word": (
+        "subject: unit",
+        "owed:\n  - {when: always, party: maker}\nsubject: unit",
+        "duty.owed",
+        7,
+    ),
+    "not yaml": ("needs: P0", "needs: [P0", "duty.file", 8),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED.values(), ids=REFUSED)
+def test_the_loader_refuses_with_code_file_and_line(
+    tmp_path: Path, case: tuple[str, str, str, int]
+) -> None:
+    old, new, code, line = case
+    assert old in GOOD
+    with pytest.raises(Trouble) as caught:
+        load(_with(tmp_path, GOOD.replace(old, new)))
+    assert caught.value.code == code
+    assert caught.value.what.startswith(f"demo.duty.yaml:{line}: ")
+
+
+def test_maker_s_law_may_inform_an_operator(tmp_path: Path) -> None:
+    text = GOOD.replace("party: maker\n", "party: operator\n").replace("decides:", "supports:")
+    text = text.replace("status: mandatory", "status: informative")
+    assert load(_with(tmp_path, text)).catalogue.duties[0].party is Party.OPERATOR
+
+
+def test_a_failing_in_file_test_is_reported_with_its_place(tmp_path: Path) -> None:
+    loaded = load(_with(tmp_path, GOOD.replace("'!d.webrepl_on'", "d.webrepl_on")))
+    failures = run_tests(loaded.files, loaded.claims)
+    assert [(f.place, f.expect, f.got) for f in failures] == [
+        ("demo.duty.yaml:15", "met", "not-met"),
+        ("demo.duty.yaml:16", "not-met", "met"),
+    ]
+
+
+@pytest.mark.parametrize("raw", [b"", b"- a list", b"\xff\xfe", b"a: b: c", b"[1", b"? x\n: y\nz"])
+def test_a_file_that_is_no_duty_is_refused_not_crashed_on(tmp_path: Path, raw: bytes) -> None:
+    folder = _copy(tmp_path)
+    (folder / "duties" / "demo.duty.yaml").write_bytes(raw)
+    with pytest.raises(Trouble):
+        load(folder)
+
+
+def test_a_catalogue_without_duties_is_refused(tmp_path: Path) -> None:
+    folder = _copy(tmp_path)
+    for path in (folder / "duties").iterdir():
+        path.unlink()
+    with pytest.raises(Trouble, match="no files"):
+        load(folder)
