@@ -1,0 +1,59 @@
+"""What the pages read from: store, catalogue, policy and clock, behind one lock-free value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from starlette.requests import Request
+
+from ..core.reference import Policy
+from ..core.verdict import Catalogue
+from ..fleet.clock import advance
+from ..fleet.context import Context
+from ..fleet.judging import Judge
+from ..store import Store
+from ..trouble import Trouble
+
+
+class Desk:
+    """One per application."""
+
+    def __init__(
+        self, store: Store, catalogue: Catalogue, policy: Policy, clock: Callable[[], float]
+    ) -> None:
+        self.store = store
+        self.catalogue = catalogue
+        self.policy = policy
+        self.context = Context(store, policy)
+        self._judge = Judge(catalogue)
+        self._clock = clock
+        self._generation = -1
+
+    def turn(self) -> int:
+        """The instant of this page, once all that the clock has outrun is written."""
+        now = int(self._clock())
+        generation = self.context.refresh()
+        # new releases and statements change answers without a word from any device
+        advance(self.context, self._judge, now=now, everyone=generation != self._generation)
+        self._generation = generation
+        return now
+
+
+def desk(request: Request) -> Desk:
+    found: Desk = request.app.state.desk
+    return found
+
+
+def instant(request: Request) -> int | None:
+    """`?as_of=` in RFC 3339 or as a browser's date field sends it, always UTC. None: now."""
+    text = request.query_params.get("as_of", "").strip()
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as err:
+        raise Trouble(
+            "usage.instant", f"{text[:40]!r} is no instant", fix="write it as 2026-11-23T08:00Z"
+        ) from err
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())

@@ -1,0 +1,70 @@
+"""The list of devices, narrowed by the query; and one device with all its proofs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ...core.verdict import State
+from ...fleet.device import view_device
+from ...fleet.units import Unit, list_units
+from ..desk import desk, instant
+from ..render import page
+
+
+def listing(request: Request) -> Response:
+    here = desk(request)
+    now = here.turn()
+    units = list_units(here.context, as_of=instant(request))
+    shown = tuple(unit for unit in units if _wanted(unit, request.query_params))
+    duty = next(
+        (d for d in here.catalogue.duties if d.id == request.query_params.get("duty")), None
+    )
+    return page(
+        request,
+        "devices.html",
+        now=now,
+        units=tuple(sorted(shown, key=_worst_first)),
+        total=len(units),
+        duty=duty,
+        states=tuple(State),
+        models=sorted({unit.model for unit in units}),
+    )
+
+
+def show(request: Request) -> Response:
+    here = desk(request)
+    now = here.turn()
+    device = view_device(
+        here.context, here.catalogue, request.path_params["ref"], now=now, as_of=instant(request)
+    )
+    history = here.store.state_history(device.row.id)
+    return page(request, "device.html", now=now, device=device, history=history)
+
+
+_STATE_ORDER = (
+    State.NON_COMPLIANT,
+    State.STALE,
+    State.UNKNOWN,
+    State.WAIVED,
+    State.COMPLIANT,
+)
+
+
+def _worst_first(unit: Unit) -> tuple[int, str]:
+    return _STATE_ORDER.index(unit.state), unit.row.name
+
+
+def _wanted(unit: Unit, query: Mapping[str, str]) -> bool:
+    """Every part of the query narrows: text, state, model, regime, and a duty that it fails."""
+    text = query.get("q", "").strip().casefold()
+    known = " ".join((unit.row.name, unit.row.id, unit.model, unit.row.ueid, unit.row.chip or ""))
+    return (
+        text in known.casefold()
+        and query.get("state", "") in ("", unit.state.value)
+        and query.get("model", "") in ("", unit.model)
+        and query.get("regime", "") in ("", *unit.regimes)
+        and query.get("duty", "") in ("", *unit.failing)
+    )

@@ -1,0 +1,24 @@
+"""Today: the morning picture."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ...fleet import board
+from ...trouble import Trouble
+from ..desk import desk, instant
+from ..render import page
+
+
+def show(request: Request) -> Response:
+    here = desk(request)
+    now = here.turn()
+    regime = request.query_params.get("regime") or None
+    if regime and regime not in {each.id for each in here.catalogue.regimes}:
+        raise Trouble("regime.unknown", f"no regime {regime[:40]!r}", fix="troth duty list")
+    picture = board.today(
+        here.context, here.catalogue, now=now, as_of=instant(request), regime=regime
+    )
+    names = {row.id: row.name for row in here.store.devices()}
+    return page(request, "today.html", now=now, today=picture, regime=regime, names=names)
