@@ -166,6 +166,12 @@ def tier(value: int) -> int:
     return AFFIRMING if size < 32 else WARNING if size < 96 else CONTRAINDICATED
 
 
+def better(status: int, vector: Mapping[str, int]) -> bool:
+    """Whether a status is better than the worst claim; `none` asserts nothing, so neither is."""
+    worst = max(map(tier, vector.values()), default=NONE)
+    return worst >= WARNING and status < worst
+
+
 def build(result: Result) -> dict[str, Any]:
     """The claims of a JWT."""
     claims: dict[str, Any] = {
@@ -244,7 +250,7 @@ def _read_appraisal(said: Any, spell: Any) -> Appraisal:
     vector = said.get(spell("trustworthiness-vector"), {})
     if type(vector) is not dict or not all(map(_is_value, vector.items())):
         raise Malformed("claim.range", "want values of -128 to 127", path=f"{path}/vector")
-    if status < max(map(tier, vector.values()), default=NONE):
+    if better(status, vector):
         raise Malformed("claim.range", "better than its worst claim", path=f"{path}/status")
     return Appraisal(status, vector, _policies(said, spell), _nonce(said))
 
