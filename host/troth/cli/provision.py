@@ -45,7 +45,7 @@ _MOST_AT_ONCE = 16
 def command(ports: tuple[str, ...], **asked: Any) -> int:
     """Install the agent, make the board's key, attest for the first time, enrol, and seal if asked.
 
-    Safe to run again: every step looks at the board before it acts, and a board is known by its MAC.
+    Safe to run again: every step looks at the board before it acts; a board is known by its MAC.
     """
     from ..factory.serial import quiet
     from .line import open_line

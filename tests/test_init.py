@@ -1,0 +1,47 @@
+"""`troth init`: a home made once and completed as often as one likes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from troth.cli import root
+from troth.settings import load_settings
+
+
+def init(home: Path) -> dict[str, object]:
+    done = CliRunner().invoke(root, ["init", str(home), "--json"], standalone_mode=False)
+    if done.exception:
+        raise done.exception
+    said: dict[str, object] = json.loads(done.stdout)
+    return said
+
+
+def test_a_home_is_ready_to_serve(tmp_path: Path) -> None:
+    said = init(tmp_path / "home")
+    settings = load_settings(str(tmp_path / "home"))
+    assert settings.policy.anchors == (said["anchor"],)
+    for path in (settings.ca_cert, settings.server_cert, settings.server_key, settings.ear_key):
+        assert path.is_file()
+    assert (tmp_path / "home" / "troth.db").is_file()
+
+
+def test_a_second_run_makes_nothing_and_changes_nothing(tmp_path: Path) -> None:
+    init(tmp_path)
+    policy = tmp_path / "policy.toml"
+    policy.write_text(policy.read_text().replace("fix_grace_days = 30", "fix_grace_days = 7"))
+    said = init(tmp_path)
+    assert said["made"] == []
+    assert load_settings(str(tmp_path)).policy.fix_grace == 7 * 86_400
+
+
+def test_a_policy_that_does_not_know_the_ca_is_told(tmp_path: Path) -> None:
+    (tmp_path / "policy.toml").write_text("anchors = []\n")
+    assert init(tmp_path)["anchored"] is False
+
+
+def test_keys_never_reach_a_repository(tmp_path: Path) -> None:
+    init(tmp_path)
+    assert "certs/dev/" in (tmp_path / ".gitignore").read_text().splitlines()
