@@ -136,6 +136,29 @@ def duty_set(catalogue: Catalogue, unit: Registration, now: int) -> DutySet:
     )
 
 
+class Force(StrEnum):
+    """What one line of a regime is to one unit at one instant."""
+
+    BINDS = "binds"  # it counts for the state
+    TO_COME = "to come"
+    SUPPORTS = "supports"  # not mandatory, or not decided by the duty
+    ELSEWHERE = "elsewhere"  # another market, class or date of placing
+    VIEW = "view"  # its regime binds nobody
+
+
+def force(line: Line, regime: Regime, unit: Registration, now: int) -> Force:
+    """Told of a single line; `duty_set` is the sum of those that bind."""
+    if not regime.binding:
+        return Force.VIEW
+    if not _concerns(regime, unit):
+        return Force.ELSEWHERE
+    if _to_come(line, regime, now):
+        return Force.TO_COME
+    if not _binds(line, regime, unit, now):
+        return Force.ELSEWHERE
+    return Force.BINDS if decides(line) else Force.SUPPORTS
+
+
 def decides(line: Line) -> bool:
     """Only a mandatory line that the duty decides can count for a state."""
     return line.clause.status is Status.MANDATORY and line.clause.decides

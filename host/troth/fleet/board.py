@@ -6,13 +6,16 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from ..core.duties import Clause, Duty, Outcome, Party, Severity, Subject
-from ..core.verdict import Catalogue, Regime, State
+from ..core.duties import Duty, Outcome, Party, Severity, Subject
+from ..core.verdict import Catalogue, Force, Regime, State
 from ..store.rows import IntervalRow, RejectionRow
 from .context import Context
+from .law import Reading, readings
 from .turned import DAY, Change, Finding, by_duty, findings, fixed, newly_failing
 from .units import Unit, list_units
 from .words import SEVERITIES, STATES_BY_WORST
+
+_SHOWN = (Force.BINDS, Force.TO_COME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Cell:
 class Row:
     duty: Duty
     cells: tuple[Cell, ...]
-    laws: tuple[Clause, ...]
+    laws: tuple[Reading, ...]  # those that bind some unit, then those to come
     owed: tuple[Party, ...]
 
     @property
@@ -129,7 +132,7 @@ def _rows(
 ) -> list[Row]:
     wanted = _duties_of(catalogue, regime)
     answers = by_duty(intervals)
-    bound = {regime for unit in units for regime in unit.regimes}
+    kinds = [unit.registration for unit in units if unit.registration]
     rows = []
     for duty in catalogue.duties:
         if wanted is not None and duty.id not in wanted:
@@ -138,8 +141,9 @@ def _rows(
             _cell(duty, model, units, answers.get(duty.id, ()), regime, now) for model in models
         )
         if any(cell.binds for cell in cells):
-            owed = _owed(answers.get(duty.id, ()))
-            rows.append(Row(duty, cells, laws(duty, bound), owed))
+            laws = readings(duty, catalogue, kinds, now)
+            owed = _owed(duty, units, answers.get(duty.id, ()))
+            rows.append(Row(duty, cells, tuple(law for law in laws if law.force in _SHOWN), owed))
     return sorted(rows, key=lambda row: SEVERITIES.index(row.duty.severity))
 
 
@@ -149,18 +153,15 @@ def _duties_of(catalogue: Catalogue, regime: str | None) -> set[str] | None:
     return {line.duty for each in catalogue.regimes if each.id == regime for line in each.lines}
 
 
-def laws(duty: Duty, bound: Iterable[str]) -> tuple[Clause, ...]:
-    """The clauses that this duty decides under these regimes."""
-    bound = set(bound)
-    return tuple(clause for clause in duty.clauses if clause.decides and clause.regime in bound)
-
-
-def _owed(answers: Iterable[IntervalRow]) -> tuple[Party, ...]:
+def _owed(duty: Duty, units: Iterable[Unit], answers: Iterable[IntervalRow]) -> tuple[Party, ...]:
     """By whom, most often first: one unit may be the maker's account, another the operator's."""
+    failing = {unit.row.id for unit in units if duty.id in unit.failing}
     tally = Counter(
         each.appraisal.owed_by
         for each in answers
-        if each.appraisal.owed_by and each.appraisal.outcome is Outcome.NOT_MET
+        if each.appraisal.owed_by
+        and each.appraisal.outcome is Outcome.NOT_MET
+        and (each.subject in failing or each.subject_kind != "unit")
     )
     return tuple(party for party, _ in tally.most_common())
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..core.device import Provisioning
-from ..core.duties import Appraisal, Assurance, Clause, Duty, Outcome, Party, Subject
-from ..core.verdict import Catalogue, State, Upcoming, duty_set
+from ..core.duties import Appraisal, Assurance, Duty, Outcome, Party, Subject
+from ..core.verdict import Catalogue, State, Upcoming, duty_set, would_fail_if_sold
 from ..store import Store
 from ..store.rows import (
     DeviceRow,
@@ -19,6 +19,7 @@ from ..store.rows import (
 )
 from ..trouble import Trouble
 from .context import Context
+from .law import Reading, readings
 from .words import SEVERITIES, ago, count, day
 
 
@@ -29,7 +30,7 @@ class Proof:
     duty: Duty
     said: Appraisal
     binds: bool  # is it in the unit's duty set today?
-    regimes: tuple[str, ...]  # those that bind this unit
+    laws: tuple[Reading, ...]  # the clauses that it decides for this unit come first
     since: int
     evidence: int | None
 
@@ -41,17 +42,6 @@ class Proof:
     def inherited(self) -> bool:
         """Judged once for a release, model or maker, and only shown here."""
         return self.said.subject is not Subject.UNIT
-
-    @property
-    def clauses(self) -> tuple[Clause, ...]:
-        """The clauses of the regimes that bind this unit, those that it decides first."""
-        bound = (clause for clause in self.duty.clauses if clause.regime in self.regimes)
-        return tuple(sorted(bound, key=lambda clause: (not clause.decides, clause.regime)))
-
-    @property
-    def views(self) -> tuple[Clause, ...]:
-        """Clauses of regimes that do not bind this unit: the same proof, read elsewhere."""
-        return tuple(clause for clause in self.duty.clauses if clause.regime not in self.regimes)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +110,7 @@ def view_device(
     unit = context.unit(row.id)
     moment = now if as_of is None else as_of
     written = store.state(row.id, as_of=as_of)
-    proofs = _proofs(store, catalogue, row, written, as_of)
+    proofs = _proofs(context, catalogue, row, written, moment, as_of)
     reports = tuple(e for e in store.evidences(row.id, limit=20) if e.received <= moment)
     state = written.state if written else State.UNKNOWN
     return DeviceView(
@@ -134,7 +124,7 @@ def view_device(
         mandatory=len(written.mandatory) if written else 0,
         upcoming=duty_set(catalogue, unit, moment).upcoming if unit else (),
         accounts=accounts(proofs),
-        if_sold=_if_sold(row, proofs),
+        if_sold=_if_sold(context, catalogue, row, now),
         keys=store.keys(row.id),
         provisioning=store.provisioning(row.id),
         reports=reports,
@@ -208,25 +198,27 @@ def accounts(proofs: Iterable[Proof]) -> tuple[Account, ...]:
 
 
 def _proofs(
-    store: Store,
+    context: Context,
     catalogue: Catalogue,
     row: DeviceRow,
     written: StateRow | None,
+    now: int,
     as_of: int | None,
 ) -> tuple[Proof, ...]:
     duties = {duty.id: duty for duty in catalogue.duties}
     mandatory = set(written.mandatory) if written else set()
-    regimes = written.regimes if written else ()
+    unit = context.unit(row.id)
+    units = (unit,) if unit else ()
     found = [
         Proof(
             duties[answer.appraisal.duty],
             answer.appraisal,
             answer.appraisal.duty in mandatory,
-            regimes,
+            readings(duties[answer.appraisal.duty], catalogue, units, now),
             answer.since,
             answer.evidence,
         )
-        for answer in _answers(store, row.id, as_of)
+        for answer in _answers(context.store, row.id, as_of)
         if answer.appraisal.duty in duties  # a duty that the catalogue dropped is history only
     ]
     return tuple(sorted(found, key=_rank))
@@ -261,7 +253,10 @@ def _rank(proof: Proof) -> tuple[bool, int, int, str]:
     )
 
 
-def _if_sold(row: DeviceRow, proofs: tuple[Proof, ...]) -> tuple[int, int] | None:
-    if not row.own_use or not proofs:
+def _if_sold(
+    context: Context, catalogue: Catalogue, row: DeviceRow, now: int
+) -> tuple[int, int] | None:
+    facts = context.standing_facts(row.id, now=now) if row.own_use else None
+    if facts is None:
         return None
-    return sum(proof.fails for proof in proofs), len(proofs)
+    return len(would_fail_if_sold(facts, catalogue)), len(catalogue.duties)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ..core.device import Registration
 from ..core.verdict import State
 from ..store.rows import DeviceRow, IntervalRow, StateRow
 from .context import Context
@@ -26,6 +27,7 @@ class Unit:
     regimes: tuple[str, ...]
     last_evidence: int | None
     profile: str
+    registration: Registration | None
 
     @property
     def model(self) -> str:
@@ -76,4 +78,5 @@ def _unit(
         regimes=state.regimes if state else (),
         last_evidence=last.received if last else None,
         profile=line.profile.value if line else "P0",
+        registration=unit,
     )

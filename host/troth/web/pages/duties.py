@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ...core.device import Registration
 from ...core.duties import Clause, Duty
-from ...fleet.units import list_units
+from ...fleet.law import readings
+from ...fleet.units import Unit, list_units
 from ...fleet.words import SEVERITIES
 from ...trouble import Trouble
 from ..desk import desk
@@ -44,10 +48,14 @@ def show(request: Request) -> Response:
         now=now,
         duty=duty,
         regimes={regime.id: regime for regime in here.catalogue.regimes},
-        clauses=_by_regime(duty),
+        laws=readings(duty, here.catalogue, _registrations(units), now),
         bound=sum(duty.id in unit.mandatory for unit in units),
         failing=tuple(unit for unit in units if duty.id in unit.failing),
     )
+
+
+def _registrations(units: Iterable[Unit]) -> list[Registration]:
+    return [unit.registration for unit in units if unit.registration]
 
 
 def _by_regime(duty: Duty) -> dict[str, list[Clause]]:
