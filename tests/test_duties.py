@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from honest import DAY, NOW, PLACED, STATEMENT, own_use, release, sold
+from honest import DAY, NOW, PLACED, STATEMENT, line_record, own_use, release, sold
 from troth.catalogue import bundled
 from troth.core.device import Observed, Profile
 from troth.core.duties import (
@@ -57,6 +57,9 @@ _DECLARED = {
     "support.published",
     "vuln.policy",
 }
+_SOLD_P0 = {"updatable": True, "ota_state": "undefined", "fallback_slot": "valid"}
+_P1 = replace(sold().u, key_origin="efuse", provisioning=line_record(Profile.P1))
+_NO_EXCUSE = replace(STATEMENT, update_impossible_reason="")
 HONEST: dict[str, tuple[Facts, set[str], set[str], set[str]]] = {
     # name: facts, not met, not shown, not applicable; all else is met
     "P2 sold with statement": (sold(), set(), {"comm.wifi-secure"}, {"support.length"}),
@@ -65,6 +68,18 @@ HONEST: dict[str, tuple[Facts, set[str], set[str], set[str]]] = {
         set(),
         {"comm.wifi-secure", *_DECLARED},
         {"support.length"},
+    ),
+    "P0 sold with statement": (
+        replace(own_use(**_SOLD_P0), u=sold().u, m=STATEMENT, v=sold().v),
+        {*_P0_NOT_MET, "upd.signed", "upd.anti-rollback"},
+        {"comm.wifi-secure"},
+        {"support.length", "boot.key-slots"},
+    ),
+    "P1 sold with statement": (
+        replace(own_use(plain_secrets=0), u=_P1, m=_NO_EXCUSE, v=sold().v, profile=Profile.P1),
+        _P0_NOT_MET - {"attest.key-custody", "store.secrets-protected"} | {"upd.mechanism"},
+        {"comm.wifi-secure"},
+        {"support.length", "boot.key-slots", *_ONLY_UPDATABLE},
     ),
     "P0 own use": (
         own_use(),
