@@ -152,7 +152,9 @@ class Rows:
         self._drawn = False
 
     def tell(self, port: str, mac: str | None, step: str, detail: str) -> None:
-        """What a port does now."""
+        """What a port does now; every file only where the row can be rewritten."""
+        if not self._live and detail.startswith(("write ", "remove ")):
+            return
         said = ":".join(mac[at : at + 2] for at in range(0, 12, 2)) if mac else "-"
         self._say(port, f"{port:<24} {said:<17}  {step:<9} {detail}".rstrip())
 
