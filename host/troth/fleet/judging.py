@@ -1,113 +1,105 @@
 """The verdict again and again, at the price of what changed since the last one.
 
-A rule over the claims-set and the references is asked once per set and unit. A rule over what is
-seen or counted is asked every time, but its sentence is only built anew when its answer changes:
-the answer that holds keeps the sentence with which it began, here as in the store.
+Most reports say what the last one said. Then only the rules are asked whose own names moved, and
+when they answer as before, the appraisals of before stand: the very same objects, with the
+sentences with which they began, so that whoever keeps them sees at a glance that nothing changed.
+Any other answer, and all duties are answered afresh.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from threading import Lock
 
-from ..core.duties import Answer, Appraisal, Duty, Facts, Outcome, answer, first_after, say
-from ..core.verdict import (
-    Catalogue,
-    DutySet,
-    Verdict,
-    duty_set,
-    grave_duties,
-    next_change,
-    state_of,
-)
+from ..core.device import Observed
+from ..core.duties import Answer, Facts, Outcome, answer, first_after
+from ..core.verdict import Catalogue, State, Verdict, is_too_old, judge, next_change
 
 _KEPT = 200_000  # devices
-_NEVER = 1 << 62
+_SEEN = tuple(field.name for field in fields(Observed))
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept:
-    """The last verdict on one device, and the facts it rests on."""
+    """The last verdict on one device, and what it rests on."""
 
     facts: Facts
-    answers: tuple[Answer | None, ...]  # None: of the set and the references alone
-    chosen: DutySet
-    set_turns: int | None  # when the duty set changes by the clock
+    answers: Mapping[int, Answer]  # of the duties that can move, by their number
+    still_until: int | None  # of all that does not move with a report
     verdict: Verdict
 
 
 class Judge:
-    """`judge` of the core with a memory; equal to it but for sentences that merely count on."""
+    """`judge` of the core with a memory. Same state and outcomes; `until` of the verdict holds,
+    that of an appraisal is as of the report that brought the answer."""
 
     def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
-        self._grave = grave_duties(catalogue.duties)
-        self._still = tuple(duty.scope in ("set", "fleet") for duty in catalogue.duties)
+        self._moving = {
+            number: frozenset(name for name in duty.names if name.startswith("v."))
+            for number, duty in enumerate(catalogue.duties)
+            if any(name.startswith("v.") for name in duty.names)
+        }
         self._kept: dict[str, _Kept] = {}
         self._lock = Lock()
 
     def judge(self, facts: Facts) -> Verdict:
+        """The verdict on these facts, as of their `now`."""
         kept = self._kept.get(facts.u.device)
-        if kept is not None and not _same_ground(kept.facts, facts):
-            kept = None
-        answers, appraisals = self._answer(facts, kept)
-        chosen, turns = self._choose(facts, kept)
-        verdict = self._conclude(facts, appraisals, chosen, turns)
-        self._keep(facts.u.device, _Kept(facts, answers, chosen, turns, verdict))
-        return verdict
-
-    def _answer(
-        self, facts: Facts, kept: _Kept | None
-    ) -> tuple[tuple[Answer | None, ...], tuple[Appraisal, ...]]:
-        answers: list[Answer | None] = []
-        appraisals: list[Appraisal] = []
-        for number, duty in enumerate(self.catalogue.duties):
-            before = kept.verdict.appraisals[number] if kept else None
-            given = None
-            if before is None or not self._still[number]:
-                given = answer(facts, duty)
-                held = kept.answers[number] if kept else None
-                appraisals.append(_again(facts, duty, given, held, before))
-            elif before.until is not None and before.until <= facts.now:
-                appraisals.append(say(facts, duty, answer(facts, duty)))
-            else:
-                appraisals.append(before)
-            answers.append(given)
-        return tuple(answers), tuple(appraisals)
-
-    def _choose(self, facts: Facts, kept: _Kept | None) -> tuple[DutySet, int | None]:
-        if kept is not None and kept.facts.now <= facts.now < (kept.set_turns or _NEVER):
-            return kept.chosen, kept.set_turns
-        return (
-            duty_set(self.catalogue, facts.u, facts.now),
-            next_change(self.catalogue, facts.u, facts.now),
-        )
-
-    def _conclude(
-        self,
-        facts: Facts,
-        appraisals: tuple[Appraisal, ...],
-        chosen: DutySet,
-        turns: int | None,
-    ) -> Verdict:
-        outcomes: dict[str, Outcome] = {each.duty: each.outcome for each in appraisals}
-        return Verdict(
-            device=facts.u.device,
-            state=state_of(facts, outcomes, chosen.mandatory, self._grave),
-            appraisals=appraisals,
-            duty_set=chosen,
-            until=first_after(facts.now, turns, *(each.until for each in appraisals)),
-        )
-
-    def _keep(self, device: str, kept: _Kept) -> None:
+        made = self._again(facts, kept) if kept is not None else None
+        if made is None:
+            made = self._afresh(facts)
         with self._lock:
             if len(self._kept) >= _KEPT:
                 self._kept.clear()
-            self._kept[device] = kept
+            self._kept[facts.u.device] = made
+        return made.verdict
+
+    def _afresh(self, facts: Facts) -> _Kept:
+        verdict = judge(facts, self.catalogue)
+        duties = self.catalogue.duties
+        answers = {number: answer(facts, duties[number]) for number in self._moving}
+        still = [
+            each.until
+            for number, each in enumerate(verdict.appraisals)
+            if number not in answers or each.outcome is not Outcome.MET
+        ]
+        turns = next_change(self.catalogue, facts.u, facts.now)
+        return _Kept(facts, answers, first_after(facts.now, turns, *still), verdict)
+
+    def _again(self, facts: Facts, kept: _Kept) -> _Kept | None:
+        """The verdict of before, if every answer still is what it was."""
+        before, now = kept.facts, facts.now
+        if now < before.now or not _same_ground(before, facts):
+            return None
+        if kept.still_until is not None and kept.still_until <= now:
+            return None
+        moved = {f"v.{n}" for n in _SEEN if getattr(before.v, n) != getattr(facts.v, n)}
+        answers = dict(kept.answers)
+        for number, names in self._moving.items():
+            held = answers[number]
+            if names.isdisjoint(moved) and (held.turns is None or now < held.turns):
+                continue
+            given = answer(facts, self.catalogue.duties[number])
+            if given.outcome is not held.outcome or given.missing != held.missing:
+                return None
+            answers[number] = given
+        if is_too_old(facts) != (kept.verdict.state is State.STALE):
+            return None
+        until = first_after(now, kept.still_until, *(each.turns for each in answers.values()))
+        verdict = Verdict(
+            device=kept.verdict.device,
+            state=kept.verdict.state,
+            appraisals=kept.verdict.appraisals,
+            duty_set=kept.verdict.duty_set,
+            until=until,
+        )
+        return _Kept(facts, answers, kept.still_until, verdict)
 
 
 def _same_ground(before: Facts, facts: Facts) -> bool:
-    """Is all that does not move by itself the very same? Identity, for these are kept objects."""
+    """Is all that a report does not move the very same? Identity, for these are kept objects."""
     return (
         before.d is facts.d
         and before.r is facts.r
@@ -116,19 +108,4 @@ def _same_ground(before: Facts, facts: Facts) -> bool:
         and before.profile is facts.profile
         and before.must_show is facts.must_show
         and before.v.shown_before == facts.v.shown_before
-        and before.v.support_end_max_seen == facts.v.support_end_max_seen
     )
-
-
-def _again(
-    facts: Facts, duty: Duty, given: Answer, held: Answer | None, before: Appraisal | None
-) -> Appraisal:
-    """The words of before for an answer that is the same; only the hour of its end moves."""
-    if before is None or held is None:
-        return say(facts, duty, given)
-    if given.outcome is not held.outcome or given.missing != held.missing:
-        return say(facts, duty, given)
-    if given.outcome in (Outcome.NOT_MET, Outcome.NOT_SHOWN, Outcome.ERROR):
-        return say(facts, duty, given)  # who owes it may turn with the clock
-    until = first_after(facts.now, given.turns)
-    return before if before.until == until else replace(before, until=until)

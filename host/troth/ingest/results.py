@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import urlsafe_b64encode
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from ..core.verdict import Verdict
 from ..formats import ear
 from ..trouble import Trouble
 
+_KEPT = 100_000  # devices
 ATTESTER = "board"  # the one submodule of every result of ours
 _ES256 = ec.ECDSA(SHA256())
 
@@ -28,6 +30,7 @@ class Results:
 
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
         self._key = key
+        self._said: dict[str, _Said] = {}
         self._head = _b64(
             json.dumps({"alg": "ES256", "typ": "JWT"}, separators=(",", ":")).encode()
         )
@@ -56,25 +59,13 @@ class Results:
         at: int,
     ) -> str:
         """The result of evidence that was verified, whatever it shows; `severe` are duty ids."""
-        mandatory = verdict.duty_set.mandatory
-        answers = (
-            ear.Answer(each.duty, each.outcome.value, each.duty in severe)
-            for each in verdict.appraisals
-            if each.duty in mandatory
-        )
-        appraisal = ear.appraised(
-            verdict.state.value,
-            answers,
-            software_key=profile is Profile.P0,
-            policies=(f"urn:troth:duty-set:{verdict.duty_set.digest}",),
-            nonce=challenge.nonce,
-            verifier_claims={
-                "troth_device": verdict.device,
-                "troth_state": verdict.state.value,
-                "troth_failing": [each.duty for each in verdict.failing],
-            },
-        )
-        return self._sign(appraisal, at, verdict.until)
+        said = self._said.get(verdict.device)
+        if said is None or not said.is_of(verdict):
+            said = _Said(verdict, _appraised(verdict, profile, severe))
+            if len(self._said) >= _KEPT:
+                self._said.clear()
+            self._said[verdict.device] = said
+        return self._sign(replace(said.appraisal, nonce=challenge.nonce), at, verdict.until)
 
     def refused(self, challenge: Challenge, at: int) -> str:
         """A contraindicated result; unknown keys and bad signatures look alike from outside."""
@@ -93,6 +84,42 @@ class Results:
         signed = self._head + b"." + body
         r, s = decode_dss_signature(self._key.sign(signed, _ES256))
         return (signed + b"." + _b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))).decode()
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What was last said of a device, for as long as its verdict stands."""
+
+    verdict: Verdict
+    appraisal: ear.Appraisal
+
+    def is_of(self, verdict: Verdict) -> bool:
+        held = self.verdict
+        return (
+            held.appraisals is verdict.appraisals
+            and held.duty_set is verdict.duty_set
+            and held.state is verdict.state
+        )
+
+
+def _appraised(verdict: Verdict, profile: Profile, severe: frozenset[str]) -> ear.Appraisal:
+    mandatory = verdict.duty_set.mandatory
+    answers = (
+        ear.Answer(each.duty, each.outcome.value, each.duty in severe)
+        for each in verdict.appraisals
+        if each.duty in mandatory
+    )
+    return ear.appraised(
+        verdict.state.value,
+        answers,
+        software_key=profile is Profile.P0,
+        policies=(f"urn:troth:duty-set:{verdict.duty_set.digest}",),
+        verifier_claims={
+            "troth_device": verdict.device,
+            "troth_state": verdict.state.value,
+            "troth_failing": [each.duty for each in verdict.failing],
+        },
+    )
 
 
 def _b64(raw: bytes) -> bytes:

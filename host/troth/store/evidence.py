@@ -42,15 +42,21 @@ _MOVE_HEAD = _new_head.on_conflict_do_update(
 )
 
 
-def issue(conn: Connection, challenge: Challenge) -> None:
+def issue(conn: Connection, challenges: Sequence[Challenge]) -> Sequence[None]:
+    """Remember challenges; with others' beside them, in one statement."""
     conn.execute(
-        insert(_challenges).values(
-            session=challenge.session,
-            nonce=challenge.nonce,
-            issued=challenge.issued,
-            expires=challenge.expires,
-        )
+        insert(_challenges),
+        [
+            {
+                "session": challenge.session,
+                "nonce": challenge.nonce,
+                "issued": challenge.issued,
+                "expires": challenge.expires,
+            }
+            for challenge in challenges
+        ],
     )
+    return [None] * len(challenges)
 
 
 def challenge(conn: Connection, session: str) -> ChallengeRow | None:

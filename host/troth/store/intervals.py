@@ -15,7 +15,7 @@ from sqlalchemy import bindparam, func, insert, select, update
 from sqlalchemy.engine import Connection
 
 from ..core.duties import Appraisal, Subject
-from ..core.verdict import Verdict
+from ..core.verdict import DutySet, State, Verdict
 from . import audit, schema, timeline
 from .changes import Subjects
 
@@ -44,6 +44,26 @@ class _OpenState:
     said: tuple[str, str, str, str, str, str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """What a device's last verdict said; the very same again needs no second look."""
+
+    appraisals: tuple[Appraisal, ...]
+    duty_set: DutySet
+    state: State
+    subjects: Subjects
+    words: tuple[bytes, int]
+
+    def is_said_again(self, verdict: Verdict, subjects: Subjects, words: tuple[bytes, int]) -> bool:
+        return (
+            self.appraisals is verdict.appraisals
+            and self.duty_set is verdict.duty_set
+            and self.state is verdict.state
+            and self.words == words
+            and self.subjects == subjects
+        )
+
+
 @dataclass(slots=True)
 class Memory:
     """The open intervals as the writer last saw them: only a copy, forgotten on any doubt."""
@@ -51,6 +71,7 @@ class Memory:
     answers: dict[_Key, dict[str, _Open]] = field(default_factory=dict)
     states: dict[str, _OpenState | None] = field(default_factory=dict)
     words: dict[_Key, tuple[bytes, int]] = field(default_factory=dict)
+    last: dict[str, _Last] = field(default_factory=dict)
     version: int = -1
     foreign: int = 0  # how often another connection was found to have written
 
@@ -58,6 +79,7 @@ class Memory:
         self.answers.clear()
         self.states.clear()
         self.words.clear()
+        self.last.clear()
         self.version = -1
 
     def check(self, conn: Connection) -> None:
@@ -105,6 +127,9 @@ class Changes:
         words: tuple[bytes, int],
     ) -> tuple[str, ...]:
         """Weigh one verdict against what holds; returns the duties whose answer changed."""
+        last = self.memory.last.get(verdict.device)
+        if last is not None and last.is_said_again(verdict, subjects, words):
+            return ()
         ids = _ids(verdict.device, subjects)
         changed = []
         seen: dict[Subject, tuple[_Key, dict[str, _Open], bool]] = {}
@@ -122,6 +147,9 @@ class Changes:
                 self._close(now, at)
             self._open(key, held, said, at=at if now is None else max(at, now.since), by=evidence)
         self._state(conn, verdict, ids, at, evidence)
+        self.memory.last[verdict.device] = _Last(
+            verdict.appraisals, verdict.duty_set, verdict.state, subjects, words
+        )
         return tuple(changed)
 
     def write(self, conn: Connection) -> None:

@@ -7,6 +7,7 @@ what waits into one durable commit. Nothing here judges.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
@@ -45,6 +46,7 @@ class Store:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self._memory = intervals.Memory()
+        self._record = partial(evidence.record, memory=self._memory)
         self._writer = Writer(engines.write, on_undone=self._memory.forget)
 
     @classmethod
@@ -234,9 +236,10 @@ class Store:
 
     def issue(self, challenge: Challenge, *, wait: bool = True) -> None:
         """Remember a challenge. With `wait=False` it is durable before anything that spends it."""
-        job = self._writer.submit(lambda conn: evidence.issue(conn, challenge))
         if wait:
-            job.result()
+            self._writer.submit_many(evidence.issue, (challenge,)).result()
+        else:
+            self._writer.drop_in(evidence.issue, challenge)
 
     def challenge(self, session: str) -> ChallengeRow | None:
         """A challenge by its session, spent or not."""
@@ -256,7 +259,7 @@ class Store:
 
     def record_many(self, changes: Sequence[Accepted | Refused]) -> list[Recorded | Spent]:
         """Many outcomes under one durable commit; each spends its own challenge, once."""
-        return self._write(lambda conn: evidence.record(conn, changes, self._memory))
+        return list(self._writer.submit_many(self._record, changes).result())
 
     def turn(
         self, device: str, verdict: Verdict, subjects: Subjects, *, at: int, references: int = 0
