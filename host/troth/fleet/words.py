@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from ..core.duties import Outcome, Severity
 from ..core.verdict import State
+from ..trouble import Trouble
 
 # always beside the word, never instead of it
 STATE_GLYPH = {
@@ -91,3 +92,16 @@ def _visible(char: str) -> str:
     if unicodedata.category(char)[0] != "C":
         return char
     return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
+
+
+def instant(text: str) -> int:
+    """RFC 3339, or a date, or both without a zone, which is UTC. Trouble `usage.instant`."""
+    try:
+        at = datetime.fromisoformat(text.strip())
+    except ValueError as err:
+        raise Trouble(
+            "usage.instant",
+            f"{plain(text, 40)!r} is no instant",
+            fix="write it as 2026-11-23T08:00:00Z",
+        ) from err
+    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())

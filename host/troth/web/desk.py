@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 from starlette.requests import Request
 
 from ..core.reference import Policy
 from ..core.verdict import Catalogue
+from ..fleet import words
 from ..fleet.clock import advance
 from ..fleet.context import Context
 from ..fleet.judging import Judge
 from ..store import Store
-from ..trouble import Trouble
 
 
 class Desk:
@@ -48,12 +47,4 @@ def desk(request: Request) -> Desk:
 def instant(request: Request) -> int | None:
     """`?as_of=` in RFC 3339 or as a browser's date field sends it, always UTC. None: now."""
     text = request.query_params.get("as_of", "").strip()
-    if not text:
-        return None
-    try:
-        at = datetime.fromisoformat(text)
-    except ValueError as err:
-        raise Trouble(
-            "usage.instant", f"{text[:40]!r} is no instant", fix="write it as 2026-11-23T08:00Z"
-        ) from err
-    return int((at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp())
+    return words.instant(text) if text else None
