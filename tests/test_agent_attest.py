@@ -10,10 +10,10 @@ import pycddl
 import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
-from troth_agent import attest, claims, cose, p256
-from troth_agent.keys.soft import SoftKey
 
 import agent_support  # noqa: F401
+from troth_agent import attest, claims, cose, p256
+from troth_agent.keys.soft import SoftKey
 
 CDDL = Path(__file__).parents[1] / "host/troth/formats/troth.cddl"
 PRIVATE = bytes(range(1, 33))

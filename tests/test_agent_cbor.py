@@ -4,9 +4,9 @@ import cbor2
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from troth_agent import cbor
 
 import agent_support  # noqa: F401
+from troth_agent import cbor
 
 # RFC 8949 appendix A, those that our profile can hold
 EXAMPLES = [

@@ -9,10 +9,10 @@ import pytest
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
-from troth_agent import Trouble, p256
-from troth_agent.keys import birth
 
 import agent_support
+from troth_agent import Trouble, p256
+from troth_agent.keys import birth
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 PREHASHED = utils.Prehashed(hashes.SHA256())

@@ -80,7 +80,7 @@ def _check_link(url, ca):
 def _check_services(services):
     if not isinstance(services, dict):
         raise _wrong("type", "services", "an object")
-    if services.get("webrepl") not in (None, True, False):
+    if not isinstance(services.get("webrepl", False), bool):
         raise _wrong("type", "services/webrepl", "true or false")
     if not isinstance(services.get("ap", ""), (str, type(None))):
         raise _wrong("type", "services/ap", "null or a Wi-Fi security such as wpa2")
