@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import statistics
 import time
 from collections.abc import Callable
@@ -30,20 +29,31 @@ def at_least(name: str, value: float, unit: str, ratio: float, target: float | N
     return Figure(name, round(value, 3), unit, round(ratio, 3), target, ok)
 
 
-def interleaved_us(*calls: Callable[[], object], rounds: int = 15, each: int = 400) -> list[float]:
-    """Median CPU microseconds of each call, measured in turns so that drift hits all alike."""
+@dataclass(frozen=True)
+class Turns:
+    """CPU microseconds of one call in every round, beside what others took in the same rounds."""
+
+    us: tuple[float, ...]
+
+    @property
+    def median_us(self) -> float:
+        return statistics.median(self.us)
+
+    def times_as_fast_as(self, limit: Turns) -> float:
+        """Round by round, so that a drift of the machine hits both alike."""
+        return statistics.median(b / a for a, b in zip(self.us, limit.us, strict=True))
+
+
+def in_turns(*calls: Callable[[], object], rounds: int, each: int) -> list[Turns]:
+    """Every call `each` times a round, the garbage collector running as it would in service."""
     spent: list[list[float]] = [[] for _ in calls]
-    gc.disable()
-    try:
-        for _ in range(rounds):
-            for call, times in zip(calls, spent, strict=True):
-                start = time.process_time_ns()
-                for _ in range(each):
-                    call()
-                times.append((time.process_time_ns() - start) / each / 1000)
-    finally:
-        gc.enable()
-    return [statistics.median(times) for times in spent]
+    for _ in range(rounds):
+        for call, times in zip(calls, spent, strict=True):
+            start = time.process_time_ns()
+            for _ in range(each):
+                call()
+            times.append((time.process_time_ns() - start) / each / 1000)
+    return [Turns(tuple(times)) for times in spent]
 
 
 def document(figures: list[Figure]) -> dict[str, object]:
