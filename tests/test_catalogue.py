@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import random
 import typing
 from pathlib import Path
 
@@ -204,6 +205,9 @@ REFUSED = {
         "duty.owed",
         7,
     ),
+    "an alias": ("rationale: so", "rationale: *r\nx: so", "duty.file", 3),
+    "a list of numbers": ("{d.webrepl_on: true}", "{r.anchors: [1]}", "duty.type", 16),
+    "a number like a clock": ("{d.webrepl_on: true}", "{now: 1:30}", "duty.file", 16),
     "not yaml": ("needs: P0", "needs: [P0", "duty.file", 8),
 }
 
@@ -249,3 +253,52 @@ def test_a_catalogue_without_duties_is_refused(tmp_path: Path) -> None:
         path.unlink()
     with pytest.raises(Trouble, match="no files"):
         load(folder)
+
+
+def test_a_duty_file_of_noise_loads_or_is_refused_and_nothing_else(tmp_path: Path) -> None:
+    rng = random.Random(43)
+    path = _with(tmp_path, GOOD) / "duties" / "demo.duty.yaml"
+    good = GOOD.encode()
+    codes = set()
+    for _ in range(100):
+        raw = bytearray(good)
+        for _ in range(rng.randrange(1, 5)):
+            at = rng.randrange(len(raw))
+            cut = slice(at, at + rng.randrange(3))
+            raw[cut] = bytes(rng.choices(b"\n \"'{}[]:,&*!|>-?d.0\x00\xff", k=rng.randrange(4)))
+        path.write_bytes(bytes(raw))
+        try:
+            load(tmp_path)
+        except Trouble as err:
+            codes.add(err.code.partition(".")[0])
+    assert codes == {"duty"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("in_force: 2024-04-29", "in_force: soon", 8),
+        ("markets: [uk]", "markets: uk", 6),
+        ("binding: true", "bind: true", 5),
+        ("id: uk-psti", "id: uk", 1),
+        ("law: ", "law: ''\n# ", 1),
+    ],
+)
+def test_a_regime_file_is_refused_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int
+) -> None:
+    path = _copy(tmp_path) / "regimes" / "uk-psti.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(Trouble) as caught:
+        load(tmp_path)
+    assert caught.value.code == "regime.field"
+    assert caught.value.what.startswith(f"uk-psti.yaml:{line}: ")
+
+
+def test_a_claim_name_cannot_smuggle_code(tmp_path: Path) -> None:
+    path = _copy(tmp_path) / "claims.yaml"
+    path.write_text(path.read_text() + '"d.x;1": {type: bool, scope: set, means: trick}\n')
+    with pytest.raises(Trouble) as caught:
+        load(tmp_path)
+    assert caught.value.code == "duty.claims"

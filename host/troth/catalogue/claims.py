@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
 from ..core.reference import Reference
-from ..trouble import Trouble
 from . import lines
 
 TYPES = ("string", "int", "bool", "list<string>")
 SCOPES = ("set", "fleet", "device", "clock")  # from narrow to wide
 SHOWS = ("", "digest", "instant", "span")
 
+_NAME = re.compile(r"now|[drmv]\.[a-z][a-z0-9_]*")  # it becomes part of a Python function
 _REFERENCE = frozenset(field.name for field in fields(Reference))
 
 
@@ -53,6 +54,8 @@ def read_claims(path: Path) -> dict[str, Claim]:
 
 def _claim(table: lines.Table, name: str) -> Claim:
     row = table[name]
+    if not _NAME.fullmatch(name):
+        raise table.refuse("duty.claims", "a name is d. r. m. or v. and a word, or now", name)
     if not isinstance(row, lines.Table):
         raise table.refuse("duty.claims", f"{name} wants type, scope and means", name)
     for key, allowed in (("type", TYPES), ("scope", SCOPES), ("shows", SHOWS)):
@@ -61,13 +64,9 @@ def _claim(table: lines.Table, name: str) -> Claim:
             raise row.refuse("duty.claims", f"{name} has an unknown {key}, want one of {want}", key)
     if not row.get("means"):
         raise row.refuse("duty.claims", f"{name} does not say what it means")
-    return Claim(name, row["type"], row["scope"], row["means"], row.get("shows", ""))
+    return Claim(name, row["type"], row["scope"], str(row["means"]), row.get("shows", ""))
 
 
 def widest(claims: list[Claim]) -> str:
     """The scope of a rule is the widest of its names."""
     return max((claim.scope for claim in claims), key=SCOPES.index, default="set")
-
-
-def unknown(name: str) -> Trouble:
-    return Trouble("duty.unknown-name", f"there is no claim named {name}")

@@ -206,7 +206,7 @@ def compile_rule(
             "if at.__class__ is frozenset: return MET if met else NOT_MET",
             "return Answer(OUTCOME_MET if met else OUTCOME_NOT_MET, (), at)",
         ]
-    rule: Rule = _function("rule(f)", body, ok.text)
+    rule: Rule = _function("rule(f)", body)
     return rule
 
 
@@ -214,7 +214,7 @@ def compile_expression(expression: Expression, claims: Mapping[str, Claim]) -> A
     """One expression alone as a function of the facts; for the test against CEL."""
     reading = _reading([expression], claims)
     value = _Writer(claims).expression(expression.tree)
-    return _function("value(f)", [*reading, f"return {value}"], expression.text)
+    return _function("value(f)", [*reading, f"return {value}"])
 
 
 def _reading(parts: Iterable[Expression], claims: Mapping[str, Claim]) -> list[str]:
@@ -228,9 +228,9 @@ def _reading(parts: Iterable[Expression], claims: Mapping[str, Claim]) -> list[s
     ]
 
 
-def _function(head: str, body: list[str], origin: str) -> Any:
+def _function(head: str, body: list[str]) -> Any:
     source = f"def {head}:\n" + "".join(f"    {line}\n" for line in body)
     world: dict[str, Any] = dict(_WORLD)
     # built from a type-checked tree: names of claims.yaml, operators and the repr of constants
-    exec(compile(source, f"<rule {origin}>", "exec"), world)  # noqa: S102
+    exec(compile(source, "<rule>", "exec"), world)  # noqa: S102
     return world[head.partition("(")[0]]

@@ -209,6 +209,12 @@ def _cases(table: Table, conditional: bool, desk: Desk) -> tuple[Case, ...]:
 _PYTHON = {"string": str, "int": int, "bool": bool, "list<string>": list}
 
 
+def _is_of(value: object, kind: str) -> bool:
+    if type(value) is not _PYTHON[kind]:
+        return False
+    return not isinstance(value, list) or all(type(item) is str for item in value)
+
+
 def _case(row: Table, desk: Desk) -> Case:
     given = row.get("given")
     if not isinstance(given, Table):
@@ -216,7 +222,7 @@ def _case(row: Table, desk: Desk) -> Case:
     for name, value in given.items():
         if name not in desk.claims:
             raise given.refuse("duty.unknown-name", f"there is no claim named {name}", name)
-        if type(value) is not _PYTHON[desk.claims[name].type]:
+        if not _is_of(value, desk.claims[name].type):
             raise given.refuse("duty.type", f"{name} wants {desk.claims[name].type}", name)
     said = {name: tuple(v) if isinstance(v, list) else v for name, v in given.items()}
     return Case(said, _word(row, "expect", Outcome), row.place())

@@ -32,59 +32,75 @@ class Table(dict[str, Any]):
 
 
 def read(path: Path) -> Table:
-    """Read one file that must hold one mapping."""
+    """Read one file that must hold one mapping; anything else is Trouble with its line."""
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as err:
         raise Trouble("duty.file", f"cannot read {path.name}", why=str(err.strerror)) from err
+    except RecursionError as err:
+        raise _refuse(path, 1, "nested too deep") from err
     except (yaml.YAMLError, UnicodeDecodeError) as err:
         mark = getattr(err, "problem_mark", None)
-        line = mark.line + 1 if mark else 1
         problem = getattr(err, "problem", None) or "not text in UTF-8"
-        raise Trouble("duty.file", f"{path.name}:{line}: {problem}", why=f"{path}:{line}") from err
+        raise _refuse(path, mark.line + 1 if mark else 1, problem) from err
     if not isinstance(node, yaml.MappingNode):
-        raise Trouble("duty.file", f"{path.name}:1: want a mapping", why=f"{path}:1")
-    return _table(node, path)
+        raise _refuse(path, 1, "want a mapping")
+    return _Reader(path).table(node)
 
 
-def _table(node: yaml.MappingNode, path: Path) -> Table:
-    table = Table(path, node.start_mark.line + 1)
-    for key_node, value_node in node.value:
-        key = str(key_node.value)
-        line = key_node.start_mark.line + 1
-        table.lines.setdefault(key, line)
-        if key in table:
-            raise Trouble("duty.file", f"{path.name}:{line}: {key} is given twice")
-        table[key] = _value(value_node, path)
-    return table
+def _refuse(path: Path, line: int, what: str) -> Trouble:
+    return Trouble("duty.file", f"{path.name}:{line}: {what}", why=f"{path}:{line}")
 
 
-def _value(node: yaml.Node, path: Path) -> Any:
-    if isinstance(node, yaml.MappingNode):
-        return _table(node, path)
-    if isinstance(node, yaml.SequenceNode):
-        return [_value(item, path) for item in node.value]
-    return _scalar(node, path)
+class _Reader:
+    """Turns the nodes of one file into values; each node once, so that no alias can unfold."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._seen: set[int] = set()
+
+    def table(self, node: yaml.MappingNode) -> Table:
+        table = Table(self._path, _line(node))
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            if key in table:
+                raise _refuse(self._path, _line(key_node), f"{key} is given twice")
+            table.lines[key] = _line(key_node)
+            table[key] = self._value(value_node)
+        return table
+
+    def _value(self, node: yaml.Node) -> Any:
+        if id(node) in self._seen:
+            raise _refuse(self._path, _line(node), "aliases are not for these files")
+        self._seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            return self.table(node)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._value(item) for item in node.value]
+        return self._scalar(node)
+
+    def _scalar(self, node: yaml.Node) -> Any:
+        try:
+            return _plain(node.tag.rpartition(":")[2], str(node.value))
+        except ValueError as err:
+            raise _refuse(self._path, _line(node), f"cannot read {node.value[:40]}") from err
 
 
-def _scalar(node: yaml.Node, path: Path) -> Any:
-    match node.tag.rpartition(":")[2]:
+def _line(node: yaml.Node) -> int:
+    line: int = node.start_mark.line + 1
+    return line
+
+
+def _plain(kind: str, text: str) -> bool | int | str | None:
+    match kind:
         case "int":
-            return int(node.value.replace("_", ""), 0)
+            return int(text.replace("_", ""), 0)
         case "bool":
-            return node.value.lower() in ("true", "yes", "on")
+            return text.lower() in ("true", "yes", "on")
         case "null":
             return None
-        case "timestamp":
-            return _instant(node.value, node.start_mark.line + 1, path)
+        case "timestamp":  # a day is its first second in UTC
+            day = date.fromisoformat(text)
+            return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
         case _:
-            return str(node.value)
-
-
-def _instant(text: str, line: int, path: Path) -> int:
-    """A day is its first second in UTC."""
-    try:
-        day = date.fromisoformat(text)
-    except ValueError as err:
-        raise Trouble("duty.file", f"{path.name}:{line}: want a day like 2026-09-11") from err
-    return int(datetime(day.year, day.month, day.day, tzinfo=UTC).timestamp())
+            return text

@@ -12,6 +12,7 @@ from .lines import Table
 
 _ALLOWED = {"id", "title", "version", "law", "binding", "markets", "product_classes", "in_force"}
 _ALLOWED |= {"placed_from", "placed_until", "own_use", "condition", "dates", "of_baseline"}
+_DAYS = {"in_force", "placed_from", "placed_until", "since", "until"}
 _REQUIRED = ("id", "title", "version", "law", "binding")
 
 
@@ -26,10 +27,21 @@ def read_header(path: Path) -> Table:
             raise table.refuse("regime.field", f"a regime without {key}")
     if table["id"] != path.stem:
         raise table.refuse("regime.field", f"the id is {table['id']}, the file is another", "id")
+    for key in ("markets", "product_classes", "dates"):
+        if not isinstance(table.get(key, []), list):
+            raise table.refuse("regime.field", f"{key} wants a list", key)
+    _check_days(table)
     for row in table.get("dates", []):
         if not isinstance(row, Table) or not isinstance(row.get("provisions"), list):
             raise table.refuse("regime.field", "dates wants rows with provisions", "dates")
+        _check_days(row)
     return table
+
+
+def _check_days(table: Table) -> None:
+    for key in _DAYS & table.keys():
+        if type(table[key]) is not int:
+            raise table.refuse("regime.field", f"{key} wants a day like 2026-09-11", key)
 
 
 def build_regime(header: Table, duties: Iterable[Duty]) -> Regime:
