@@ -6,6 +6,9 @@ from dataclasses import replace
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from hypothesis import given
+from hypothesis import strategies as st
 
 import forge
 from forge import N, nonce_of
@@ -19,7 +22,7 @@ EVIDENCE = parse_evidence(BOARD.token(nonce_of(1)))
 
 
 def signed(r: int, s: int) -> Evidence:
-    return replace(EVIDENCE, signature=r.to_bytes(32, "big") + s.to_bytes(32, "big"))
+    return EVIDENCE._replace(signature=r.to_bytes(32, "big") + s.to_bytes(32, "big"))
 
 
 def test_a_known_signer_is_believed_to_be_itself() -> None:
@@ -51,7 +54,7 @@ def test_a_revoked_key_is_told_only_to_its_holder() -> None:
         authenticate(EVIDENCE, revoked)
     assert refused.value.code == "key.revoked"
     with pytest.raises(BadSignature):
-        authenticate(replace(EVIDENCE, payload=b"\xa0"), revoked)
+        authenticate(EVIDENCE._replace(payload=b"\xa0"), revoked)
 
 
 def test_the_algorithm_must_be_the_enrolled_one() -> None:
@@ -76,7 +79,7 @@ def test_the_edges_of_r_and_s_are_bad_signatures(edge: int) -> None:
 def test_a_signature_has_exactly_64_bytes(size: int) -> None:
     padded = (EVIDENCE.signature + bytes(132))[:size]
     with pytest.raises(BadSignature, match="has 64"):
-        authenticate(replace(EVIDENCE, signature=padded), BOARD.enrol())
+        authenticate(EVIDENCE._replace(signature=padded), BOARD.enrol())
 
 
 def test_a_der_signature_is_no_cose_signature() -> None:
@@ -84,7 +87,7 @@ def test_a_der_signature_is_no_cose_signature() -> None:
         cose.signature1(EVIDENCE.protected, EVIDENCE.payload), ec.ECDSA(forge.SHA256())
     )
     with pytest.raises(BadSignature):
-        authenticate(replace(EVIDENCE, signature=der), BOARD.enrol())
+        authenticate(EVIDENCE._replace(signature=der), BOARD.enrol())
 
 
 def test_anybody_can_make_a_second_signature_so_signatures_identify_nothing() -> None:
@@ -98,7 +101,19 @@ def test_anybody_can_make_a_second_signature_so_signatures_identify_nothing() ->
 def test_a_signature_made_for_another_purpose_does_not_hold(context: str) -> None:
     elsewhere = BOARD.sign(EVIDENCE.protected, EVIDENCE.payload, context)
     with pytest.raises(BadSignature):
-        authenticate(replace(EVIDENCE, signature=elsewhere), BOARD.enrol())
+        authenticate(EVIDENCE._replace(signature=elsewhere), BOARD.enrol())
+
+
+@given(st.integers(1, N - 1), st.integers(1, N - 1))
+def test_the_library_is_handed_the_signature_as_der(r: int, s: int) -> None:
+    assert cose._der(r.to_bytes(32, "big"), s.to_bytes(32, "big")) == encode_dss_signature(r, s)
+
+
+@pytest.mark.parametrize("r", [1, 127, 128, 255, 256, 2**247, 2**248 - 1, 2**255, N - 1])
+def test_short_numbers_are_der_too(r: int) -> None:
+    assert cose._der(r.to_bytes(32, "big"), b"\x80" * 32) == encode_dss_signature(
+        r, int.from_bytes(b"\x80" * 32, "big")
+    )
 
 
 def test_every_signed_bit_counts() -> None:
@@ -107,4 +122,4 @@ def test_every_signed_bit_counts() -> None:
         changed = bytearray(EVIDENCE.payload)
         changed[at] ^= 1
         with pytest.raises(BadSignature):
-            authenticate(replace(EVIDENCE, payload=bytes(changed)), key)
+            authenticate(EVIDENCE._replace(payload=bytes(changed)), key)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..formats import eat
 from .errors import BadSignature, Malformed, Unsupported
@@ -12,8 +13,7 @@ from .labels import SET_CLAIMS, TOKEN_CLAIMS, fields, read_map
 from .trust import VerifiedEvidence
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """The signed part of one report: what changes every time (RFC 9711 section 4)."""
 
     ueid: bytes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from itertools import zip_longest
 
 
 class Profile(StrEnum):
@@ -80,5 +79,6 @@ def fuse_regressions(recorded: str, reported: str) -> int:
 
     Both are hex as in DeviceClaims.fuses; words that one side leaves out count as not burned.
     """
-    was, now = bytes.fromhex(recorded), bytes.fromhex(reported)
-    return sum((a & ~b).bit_count() for a, b in zip_longest(was, now, fillvalue=0))
+    was = int.from_bytes(bytes.fromhex(recorded), "little")
+    now = int.from_bytes(bytes.fromhex(reported), "little")
+    return (was & ~now).bit_count()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
@@ -23,8 +24,7 @@ class KnownKey:
     revoked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class VerifiedEvidence:
+class VerifiedEvidence(NamedTuple):
     """Evidence whose signature holds under an enrolled key; only `authenticate` makes one."""
 
     key: KnownKey

@@ -15,7 +15,7 @@ raises.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from .claims import ClaimsSet, Token, read_claims_set, read_token
 from .duties import Facts
@@ -25,8 +25,7 @@ from .trust import KnownKey, VerifiedEvidence, authenticate
 from .verdict import Catalogue, Verdict, judge
 
 
-@dataclass(frozen=True, slots=True)
-class Report:
+class Report(NamedTuple):
     """What one known device said: signed by its own key, in its own name."""
 
     verified: VerifiedEvidence

@@ -11,7 +11,6 @@ from typing import Any
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..core.errors import BadSignature, Malformed, Unsupported
@@ -20,7 +19,9 @@ from . import cbor
 ALG, CRIT, KID = 1, 2, 4
 ES256 = -7
 SIGN, SIGN1 = 98, 18
-P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+
+_ORDER = bytes.fromhex("ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551")  # P-256
+_ZERO = bytes(32)
 
 _ECDSA = ec.ECDSA(SHA256())
 _EMPTY_MAP = b"\xa0"
@@ -59,14 +60,22 @@ def check_es256(key: ec.EllipticCurvePublicKey, signature: bytes, signed: bytes)
         raise BadSignature(
             "sig.bad", f"{len(signature)} bytes, an ES256 signature has 64", path="signature"
         )
-    r = int.from_bytes(signature[:32], "big")
-    s = int.from_bytes(signature[32:], "big")
-    if not (0 < r < P256_ORDER and 0 < s < P256_ORDER):
+    r, s = signature[:32], signature[32:]
+    if not (_ZERO < r < _ORDER and _ZERO < s < _ORDER):  # big-endian: bytes compare as numbers
         raise BadSignature("sig.bad", "r or s is out of range", path="signature")
     try:
-        key.verify(encode_dss_signature(r, s), signed, _ECDSA)
+        key.verify(_der(r, s), signed, _ECDSA)
     except InvalidSignature:
         raise BadSignature("sig.bad", "the signature does not hold", path="signature") from None
+
+
+def _der(r: bytes, s: bytes) -> bytes:
+    """SEQUENCE { r INTEGER, s INTEGER }, as the library takes a signature."""
+    r, s = r.lstrip(b"\0"), s.lstrip(b"\0")
+    r = b"\0" + r if r[0] & 0x80 else r
+    s = b"\0" + s if s[0] & 0x80 else s
+    heads = (0x30, len(r) + len(s) + 4, 2, len(r))
+    return bytes(heads) + r + bytes((2, len(s))) + s
 
 
 @dataclass(frozen=True, slots=True)
