@@ -24,8 +24,9 @@ from .verdict import (
     state_of,
 )
 
-_KEPT = 8192  # units, about 5 kB each
+_KEPT = 65_536  # units, about 1 kB each
 _SETS = 1024
+_SAID = 8192
 _BINDINGS = 4096
 _SETTLED = (Outcome.MET, Outcome.NOT_APPLICABLE)  # say nothing of whose unit it is
 _FOREVER = 1 << 62
@@ -60,6 +61,7 @@ class Judge:
         self._rules = tuple(duty.rule for duty in catalogue.duties if duty.scope in _MOVING)
         self._kept: dict[str, _Kept] = {}
         self._sets: dict[object, tuple[Appraisal | None, ...]] = {}
+        self._said: dict[Appraisal, Appraisal] = {}
         self._bindings: dict[object, tuple[int, int, DutySet]] = {}
         self._lock = Lock()
 
@@ -127,7 +129,7 @@ class Judge:
         for duty, moves, before in zip(self.catalogue.duties, self._moves, settled, strict=True):
             if before is None:
                 given = answer(facts, duty)
-                before = say(facts, duty, given)
+                before = self._shared(say(facts, duty, given))
                 if moves:
                     moving.append(given)
             appraisals.append(before)
@@ -148,6 +150,13 @@ class Judge:
             found = (now, turns, duty_set(self.catalogue, unit, now))
             self._remember(self._bindings, key, found, _BINDINGS)
         return found[2], None if found[1] == _FOREVER else found[1]
+
+    def _shared(self, said: Appraisal) -> Appraisal:
+        """Most units are told the same: one copy of it serves them all."""
+        held = self._said.get(said)
+        if held is None:
+            self._remember(self._said, said, said, _SAID)
+        return held or said
 
     def _remember(self, memory: dict[_K, _V], key: _K, value: _V, most: int) -> None:
         with self._lock:
