@@ -42,4 +42,6 @@ def command(port: str) -> int:
         for duty in said["failing"]:
             click.echo(f"  {duty}: owed by {said['owed_by'][duty]}")
             click.echo(f"    {said['because'][duty]}")
+        for duty in said["open"]:
+            click.echo(f"  {duty}: not shown, {said['because'][duty]}")
     return exit_of(said["state"])

@@ -69,14 +69,21 @@ class LocalVerifier:
 
 
 def told(verdict: Verdict) -> dict[str, Any]:
-    """State, what falls short, and who owes it."""
+    """State, what falls short and who owes it, and what is not shown yet."""
+    binding = verdict.duty_set.mandatory
+    open_ = [
+        each
+        for each in verdict.appraisals
+        if each.duty in binding and each.outcome is Outcome.NOT_SHOWN
+    ]
     return {
         "state": verdict.state.value,
         "failing": [each.duty for each in verdict.failing],
         "owed_by": {
             each.duty: each.owed_by.value if each.owed_by else None for each in verdict.failing
         },
-        "because": {each.duty: each.because for each in verdict.failing},
+        "open": [each.duty for each in open_],
+        "because": {each.duty: each.because for each in (*verdict.failing, *open_)},
     }
 
 

@@ -1,0 +1,365 @@
+"""The line, step by step, on a board made of a dict: what it installs, registers and refuses."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import struct
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import forge
+import house
+from troth.core.device import Profile
+from troth.factory import manifest, provision
+from troth.factory.enrol import Sale
+from troth.factory.image import CHIPS
+from troth.factory.journal import Journal
+from troth.factory.provision import Order, Station
+from troth.store import Store
+from troth.trouble import Trouble
+
+PORT = "/dev/ttyTEST0"
+SETTINGS = {
+    "oemid": "8945ad",
+    "hwmodel": house.MODEL,
+    "swname": "therm",
+    "swversion": "1.4.2",
+    "interval_s": 4,
+}
+FILES = {"/troth.json": json.dumps(SETTINGS).encode(), "/main.py": b"import troth_agent\n"}
+ORDER = Order(url="https://127.0.0.1:8443", ca=b"a CA in DER", files=FILES)
+P2_FUSES = struct.pack("<5I", 0x18F, 0x80000, 7 << 18, 1 << 20, 0x21)  # of an ESP32-S3
+
+
+class FakeBoard:
+    """One board behind the station's own interface; `plugged` counts the exchanges it has left."""
+
+    here: FakeBoard | None = None
+
+    def __init__(
+        self, device: forge.Device, *, frozen: bool = False, sealable: bool = True
+    ) -> None:
+        self.device = device
+        self.frozen = frozen
+        self.sealable = sealable
+        self.sealed = False
+        self.plugged = 10_000
+        self.vfs: dict[str, bytes] = {"/boot.py": b"# as stock firmware makes it\n"}
+        self.restarts = 0
+        self.fuses = bytes(device.said["fuses"])
+        self.chip = device.said["chip"]
+        self.agent_fuses = self.fuses
+        self.magic = 0xE9
+
+    @classmethod
+    def open(cls, port: str, **_: Any) -> FakeBoard:
+        assert cls.here
+        cls.here.use()
+        if cls.here.sealed:
+            raise Trouble("port.no-repl", "no prompt", why="sealed?")
+        return cls.here
+
+    def use(self) -> None:
+        self.plugged -= 1
+        if self.plugged < 0:
+            raise Trouble("board.unplugged", "gone")
+
+    def ask(self, code: str) -> dict[str, Any]:
+        self.use()
+        if "mem32" in code:
+            return {"words": list(struct.unpack(f"<{len(self.fuses) // 4}I", self.fuses))}
+        chip = next(number for number, name in CHIPS.items() if name == self.chip)
+        return {"magic": self.magic, "chip": chip, "mac": self.device.mac.hex(), "machine": "fake"}
+
+    def agent(self, call: str) -> dict[str, Any]:
+        self.use()
+        if not self.frozen and manifest.AGENT + "/__init__.py" not in self.vfs:
+            raise Trouble("agent.missing", "no agent")
+        if call.startswith("identify"):
+            return {"build": "P2" if self.frozen else "P0"}
+        if call.startswith("enroll"):
+            return {
+                "public_key": self.device.public_key.hex(),
+                "fuses": self.agent_fuses.hex(),
+                "chip": self.chip,
+                "mac": self.device.mac.hex(),
+                "key_origin": "nvs",
+            }
+        nonce = re.findall(r"'([0-9a-f]+)'", call)[0]
+        import base64
+
+        evidence = self.device.bundle(bytes.fromhex(nonce))
+        return {"evidence": base64.b64encode(evidence).decode()}
+
+    def digests(self) -> dict[str, bytes]:
+        self.use()
+        return {path: hashlib.sha256(text).digest() for path, text in self.vfs.items()}
+
+    def read(self, path: str) -> bytes:
+        self.use()
+        return self.vfs[path]
+
+    def write(self, path: str, text: bytes) -> None:
+        self.use()
+        self.vfs[path] = text
+
+    def remove(self, path: str) -> None:
+        self.use()
+        del self.vfs[path]
+
+    def restart(self) -> None:
+        self.use()
+        self.restarts += 1
+
+    def seal(self) -> None:
+        self.use()
+        self.sealed = self.sealable
+
+    def settle(self) -> None:
+        self.use()
+
+    def reset(self) -> None:
+        self.use()
+
+    def close(self) -> None:
+        pass
+
+    def __enter__(self) -> FakeBoard:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+
+class Line:
+    """A home's worth of line, with its verifier."""
+
+    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        from troth.cli.line import LocalVerifier
+        from troth.factory.home import make_home
+        from troth.settings import load_settings
+
+        make_home(folder)
+        self.store = Store.open(f"sqlite:///{folder / 'troth.db'}", create=True)
+        self.verifier = LocalVerifier(load_settings(str(folder)), self.store)
+        self.journal = Journal(folder / "line.jsonl")
+        monkeypatch.setattr(provision, "Board", FakeBoard)
+
+    def run(self, board: FakeBoard, order: Order = ORDER) -> dict[str, Any]:
+        FakeBoard.here = board
+        quiet = lambda *_: None  # noqa: E731 - a row that nobody looks at
+        return Station(PORT, order, self.store, self.verifier, self.journal, quiet).run()
+
+
+@pytest.fixture
+def line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Line]:
+    made = Line(tmp_path, monkeypatch)
+    yield made
+    made.store.close()
+
+
+def stock(seed: int = 1) -> FakeBoard:
+    return FakeBoard(forge.Device(seed, profile="P0"))
+
+
+def hardened(seed: int = 1) -> FakeBoard:
+    device = forge.Device(seed)
+    device.said["fuses"] = P2_FUSES
+    return FakeBoard(device, frozen=True)
+
+
+def code_of(line: Line, board: FakeBoard, order: Order = ORDER) -> str:
+    with pytest.raises(Trouble) as caught:
+        line.run(board, order)
+    return caught.value.code
+
+
+def test_a_bare_board_ends_enrolled(line: Line) -> None:
+    board = stock()
+    done = line.run(board)
+    row = line.store.device(board.device.mac.hex())
+    assert row
+    assert (row.id, row.model, row.chip, row.own_use) == (
+        done["device"], house.MODEL, "esp32s3", True,
+    )  # fmt: skip
+    record = line.store.provisioning(row.id)
+    assert record
+    assert (record.profile, record.fuses) == (Profile.P0, board.fuses.hex())
+    assert record.claims_digest == board.device.set_digest()
+    assert line.store.latest_evidence(row.id)
+
+
+def test_what_is_on_the_board_is_what_a_release_promises(line: Line) -> None:
+    board = stock()
+    line.run(board)
+    assert manifest.code_digest(board.vfs) == manifest.code_digest(
+        manifest.board_tree(FILES, frozen=False)
+    )
+    said = json.loads(board.vfs["/troth.json"])
+    assert said == {**SETTINGS, "url": ORDER.url, "ca": provision.CA_FILE}
+    assert board.vfs[provision.CA_FILE] == ORDER.ca
+
+
+def test_a_frozen_agent_gets_no_file_beside_it(line: Line) -> None:
+    board = hardened()
+    line.run(board)
+    assert sorted(board.vfs) == ["/main.py", "/troth-ca.der", "/troth.json"]
+
+
+def test_without_files_a_program_of_ones_own_stays(line: Line) -> None:
+    board = stock()
+    board.vfs["/main.py"] = b"print('mine')"
+    line.run(board, replace(ORDER, files=None))
+    assert board.vfs["/main.py"] == b"print('mine')"
+    assert "/boot.py" in board.vfs
+
+
+def test_a_second_run_writes_nothing_and_registers_nothing_twice(line: Line) -> None:
+    board = stock()
+    first = line.run(board)
+    before, restarts = dict(board.vfs), board.restarts
+    assert line.run(board)["device"] == first["device"]
+    assert (board.vfs, board.restarts) == (before, restarts)
+    assert len(line.store.devices()) == len(line.store.provisionings(first["device"])) == 1
+
+
+def test_the_profile_is_what_the_line_sees(line: Line) -> None:
+    assert line.run(hardened())["profile"] == "P2"
+    assert line.run(stock(2))["profile"] == "P0"
+    boasting = hardened(3)
+    boasting.fuses = boasting.agent_fuses = bytes(20)
+    boasting.device.said["fuses"] = bytes(20)
+    assert line.run(boasting)["profile"] == "P0"
+
+
+def test_a_sealed_board_is_checked(line: Line) -> None:
+    board = hardened()
+    assert line.run(board, replace(ORDER, seal=True))["sealed"] is True
+    open_still = hardened(2)
+    open_still.sealable = False
+    assert code_of(line, open_still, replace(ORDER, seal=True)) == "board.not-sealed"
+
+
+def test_a_line_that_stopped_while_sealing_goes_on(line: Line) -> None:
+    board = hardened()
+    order = replace(ORDER, seal=True)
+    real = board.settle
+    board.settle = lambda: (_ for _ in ()).throw(Trouble("board.unplugged", "gone"))  # type: ignore[method-assign]
+    assert code_of(line, board, order) == "board.unplugged"
+    board.settle = real  # type: ignore[method-assign]
+    assert line.run(board, order)["sealed"] is True
+    # and once it was checked, silence is not taken for the same board again
+    assert code_of(line, board, order) == "port.no-repl"
+
+
+def test_a_sold_unit_knows_its_market(line: Line) -> None:
+    sale = Sale("consumer", "uk", house.NOW)
+    line.run(stock(), replace(ORDER, sale=sale, sale_given=True))
+    (row,) = line.store.devices()
+    assert (row.market, row.product_class, row.own_use) == ("uk", "consumer", False)
+    line.run(stock())
+    assert line.store.devices() == (row,)
+
+
+@pytest.mark.parametrize("left", range(0, 60, 3))
+def test_pulled_out_at_any_moment_nothing_is_half_registered(line: Line, left: int) -> None:
+    board = stock()
+    board.plugged = left
+    try:
+        line.run(board)
+    except Trouble as err:
+        assert err.code == "board.unplugged"  # noqa: PT017 - either end is right, no other is
+    for row in line.store.devices():
+        assert line.store.keys(row.id)
+        assert line.store.provisioning(row.id)
+    board.plugged = 10_000
+    line.run(board)
+    assert len(line.store.devices()) == 1
+
+
+def _other_key(board: FakeBoard) -> None:
+    other = forge.Device(99, profile="P0")
+    other.mac, other.ueid = board.device.mac, board.device.ueid
+    board.device = other
+
+
+def test_another_key_under_a_known_mac_is_a_conflict(line: Line) -> None:
+    board = stock()
+    line.run(board)
+    _other_key(board)
+    assert code_of(line, board) == "id.conflict"
+    line.run(board, replace(ORDER, rekey=True))
+    (row,) = line.store.devices()
+    assert [key.epoch for key in line.store.keys(row.id)] == [1, 2]
+
+
+def test_a_copied_key_is_a_conflict(line: Line) -> None:
+    line.run(stock())
+    copy = stock()
+    copy.device.mac = bytes.fromhex("a0764effffff")
+    copy.device.ueid = b"\x02" + copy.device.mac
+    assert code_of(line, copy) == "id.conflict"
+    assert len(line.store.devices()) == 1
+
+
+def test_fewer_fuses_than_in_the_record_is_another_chip(line: Line) -> None:
+    board = hardened()
+    line.run(board)
+    board.fuses = board.agent_fuses = bytes(20)
+    assert code_of(line, board) == "id.fuses"
+
+
+def _contradict(board: FakeBoard) -> None:
+    board.agent_fuses = b"\xff" * 20
+
+
+def _unknown(board: FakeBoard) -> None:
+    board.magic = 0x7F
+
+
+def _forged(board: FakeBoard) -> None:
+    board.device.ueid = b"\x02stranger"[:7]
+
+
+@pytest.mark.parametrize(
+    ("harm", "order", "code"),
+    [
+        pytest.param(_contradict, {}, "board.contradicts", id="agent-lies-of-fuses"),
+        pytest.param(_unknown, {}, "board.chip-unknown", id="no-esp32"),
+        pytest.param(_forged, {}, "id.mismatch", id="evidence-of-another"),
+        pytest.param(None, {"model": "other"}, "board.model", id="wrong-files"),
+        pytest.param(None, {"profile": Profile.P2}, "board.profile", id="not-hardened"),
+        pytest.param(None, {"seal": True}, "board.not-sealable", id="stock-cannot-be-sealed"),
+    ],
+)
+def test_what_is_wrong_is_told_and_nothing_is_registered(
+    line: Line, harm: Any, order: dict[str, Any], code: str
+) -> None:
+    board = stock()
+    if harm:
+        harm(board)
+    assert code_of(line, board, replace(ORDER, **order)) == code
+    assert line.store.devices() == ()
+
+
+def test_the_journal_tells_every_step_before_and_after(line: Line) -> None:
+    line.run(stock())
+    rows = [json.loads(row) for row in line.journal.path.read_text().splitlines()]
+    steps = [row["step"] for row in rows if row["state"] == "done"]
+    assert steps == ["detect", "chip", "agent", "settings", "files", "key", "attest", "run"]
+    assert [row["step"] for row in rows if row["state"] == "begin"] == steps
+
+
+def test_a_journal_line_cut_off_by_a_power_failure_is_passed_by(line: Line) -> None:
+    line.journal.write(PORT, "00", "seal", "begin")
+    with line.journal.path.open("a") as file:
+        file.write('{"at": 1, "port": "/dev/tty')
+    said = line.journal.last(PORT)
+    assert said
+    assert said["step"] == "seal"
