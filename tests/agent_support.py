@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+import socket
+import ssl
 import struct
 import sys
 import time
@@ -160,6 +162,38 @@ def _reset() -> None:
     _board.resets += 1
 
 
+class SSLContext:
+    """MicroPython's `tls` over CPython's `ssl`: the CA comes as DER, the stream has readline()."""
+
+    def __init__(self, protocol: int) -> None:
+        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+    verify_mode = ssl.CERT_REQUIRED
+
+    def load_verify_locations(self, der: bytes) -> None:
+        try:
+            self._context.load_verify_locations(cadata=der)
+        except ssl.SSLError as err:
+            raise ValueError("invalid cert") from err
+
+    def wrap_socket(self, raw: socket.socket, server_hostname: str) -> TlsStream:
+        try:
+            return TlsStream(self._context.wrap_socket(raw, server_hostname=server_hostname))
+        except ssl.SSLCertVerificationError as err:
+            raise ValueError("The certificate is not correctly signed by the trusted CA") from err
+
+
+class TlsStream:
+    def __init__(self, stream: ssl.SSLSocket) -> None:
+        self._stream, self._file = stream, stream.makefile("rb")
+        self.write, self.cipher = stream.sendall, stream.cipher
+        self.read, self.readline = self._file.read, self._file.readline
+
+    def close(self) -> None:
+        self._file.close()
+        self._stream.close()
+
+
 def ilistdir(path: str) -> Iterator[tuple[str, int, int, int]]:
     for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
         kind = 0x4000 if entry.is_dir() else 0x8000
@@ -176,6 +210,7 @@ _module("micropython", const=lambda value: value, kbd_intr=lambda character: Non
 _module("esp32", NVS=NVS, Partition=Partition)
 _module("machine", unique_id=lambda: MAC, mem32=Mem32(), reset=_reset)
 _module("network", WLAN=WLAN)
+_module("tls", SSLContext=SSLContext, PROTOCOL_TLS_CLIENT=0, CERT_REQUIRED=2)
 for _name, _value in {
     "ticks_ms": lambda: int(time.monotonic() * 1000),
     "ticks_diff": lambda later, earlier: later - earlier,

@@ -167,6 +167,8 @@ def run(the_board, key):
             print("troth: [link.io] errno %s" % err.errno)
         except MemoryError:
             print("troth: [board.memory] out of memory")
+        except Exception as err:  # the outermost loop: a board in the field must go on
+            print("troth: [agent.error] %s" % type(err).__name__)
         failures += 1
         if _pause(failures) and not sealed:
             print("troth: stopped")
