@@ -33,6 +33,31 @@ class Unit:
     def model(self) -> str:
         return self.row.model or NO_MODEL
 
+    def matches(
+        self,
+        text: str = "",
+        *,
+        state: str | None = None,
+        model: str | None = None,
+        duty: str | None = None,
+        regime: str | None = None,
+    ) -> bool:
+        """Every part narrows: text in what names it, its state, model, regime, a duty it fails."""
+        names = " ".join(
+            (self.row.name, self.row.id, self.model, self.row.ueid, self.row.chip or "")
+        )
+        return (
+            text.strip().casefold() in names.casefold()
+            and _narrows(state, self.state.value)
+            and _narrows(model, self.model)
+            and _narrows(regime, *self.regimes)
+            and _narrows(duty, *self.failing)
+        )
+
+
+def _narrows(wanted: str | None, *values: str) -> bool:
+    return not wanted or wanted in values
+
 
 def list_units(context: Context, *, as_of: int | None = None) -> tuple[Unit, ...]:
     """Every device with its state, by name."""

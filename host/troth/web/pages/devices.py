@@ -10,6 +10,7 @@ from starlette.responses import Response
 from ...core.verdict import State
 from ...fleet.device import view_device
 from ...fleet.units import Unit, list_units
+from ...fleet.words import STATES_BY_WORST
 from ..desk import desk, instant
 from ..render import page
 
@@ -44,27 +45,10 @@ def show(request: Request) -> Response:
     return page(request, "device.html", now=now, device=device, history=history)
 
 
-_STATE_ORDER = (
-    State.NON_COMPLIANT,
-    State.STALE,
-    State.UNKNOWN,
-    State.WAIVED,
-    State.COMPLIANT,
-)
-
-
 def _worst_first(unit: Unit) -> tuple[int, str]:
-    return _STATE_ORDER.index(unit.state), unit.row.name
+    return STATES_BY_WORST.index(unit.state), unit.row.name
 
 
 def _wanted(unit: Unit, query: Mapping[str, str]) -> bool:
-    """Every part of the query narrows: text, state, model, regime, and a duty that it fails."""
-    text = query.get("q", "").strip().casefold()
-    known = " ".join((unit.row.name, unit.row.id, unit.model, unit.row.ueid, unit.row.chip or ""))
-    return (
-        text in known.casefold()
-        and query.get("state", "") in ("", unit.state.value)
-        and query.get("model", "") in ("", unit.model)
-        and query.get("regime", "") in ("", *unit.regimes)
-        and query.get("duty", "") in ("", *unit.failing)
-    )
+    parts = {name: query.get(name) for name in ("state", "model", "duty", "regime")}
+    return unit.matches(query.get("q", ""), **parts)

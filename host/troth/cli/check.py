@@ -1,0 +1,89 @@
+"""troth check: each duty over the fleet, and what each regime can say of it."""
+
+from __future__ import annotations
+
+import click
+
+from ..core.duties import Outcome
+from ..core.verdict import State
+from ..fleet.words import ago, count, iso, plain
+from ..trouble import Trouble
+from . import documents
+from .desk import as_of_option, db_option, open_desk
+from .output import NON_COMPLIANT, OK, UNKNOWN, json_option, print_json, wants_json
+from .tables import print_table
+
+_EXITS = {State.NON_COMPLIANT: NON_COMPLIANT, State.UNKNOWN: UNKNOWN, State.COMPLIANT: OK}
+
+
+@click.command()
+@click.argument("only", metavar="[DEVICE|MODEL]", required=False, default="")
+@click.option("--regime", help="one regime, e.g. uk-psti; a view such as etsi-303645-v313 too")
+@click.option(
+    "--fail-on",
+    type=click.Choice(["any", "critical", "stale"]),
+    default="any",
+    show_default=True,
+    help="what ends with 3: any failing duty, critical ones only, or silence as well",
+)
+@as_of_option
+@json_option
+@db_option
+def command(only: str, regime: str | None, fail_on: str, as_of: int | None) -> int:
+    """Which duties are met, by whom, and who owes what is not.
+
+    Ends with 0 when all that binds is met, 3 when something is not, 5 when nothing fails but
+    devices are silent or unknown.
+    """
+    from ..fleet.check import check, fails
+
+    with open_desk() as desk:
+        if regime and regime not in {each.id for each in desk.catalogue.regimes}:
+            known = ", ".join(each.id for each in desk.catalogue.regimes)
+            raise Trouble("regime.unknown", f"no regime {regime[:40]!r}", why=f"known: {known}")
+        result = check(
+            desk.context, desk.catalogue, now=desk.now, as_of=as_of, regime=regime, only=only
+        )
+    if only and not result.units:
+        raise Trouble(
+            "device.unknown", f"no device or model {only[:60]!r}", fix="troth device list"
+        )
+    code = _EXITS[fails(result, fail_on)]
+    if wants_json():
+        print_json(documents.check(result, code))
+        return code
+    print_table(
+        ("DUTY", "SEVERITY", "MET", "FAIL", "NOT SHOWN", "N/A", "STALE", "OWED BY", "FAILING"),
+        (
+            (
+                tally.duty.id,
+                tally.duty.severity.value,
+                tally.of(Outcome.MET),
+                f"✘ {tally.of(Outcome.NOT_MET)}" if tally.failing else 0,
+                tally.of(Outcome.NOT_SHOWN) + tally.of(Outcome.ERROR),
+                tally.of(Outcome.NOT_APPLICABLE),
+                tally.stale,
+                " ".join(party.value for party in tally.owed),
+                _whom(tally.failing, tally.since, result.as_of),
+            )
+            for tally in result.tallies
+        ),
+    )
+    print()
+    for ruling in result.rulings:
+        print(f"{ruling.regime.id}: {ruling.words} ({count(ruling.units, 'unit')}", end="")
+        print(f", {ruling.silent} silent or unknown)" if ruling.silent else ")")
+        for breach in ruling.breaches:
+            units = plain(", ".join(breach.units), 120)
+            print(f"  {breach.provision}  {breach.duty}  {breach.party.value}: {units}")
+    states = [unit.state for unit in result.units]
+    found = ", ".join(f"{states.count(state)} {state.value}" for state in State if state in states)
+    print(f"{count(len(states), 'device')}: {found or 'none'}; as of {iso(result.as_of)}")
+    return code
+
+
+def _whom(names: tuple[str, ...], since: int | None, now: int) -> str:
+    if not names or since is None:
+        return ""
+    more = f" and {len(names) - 4} more" if len(names) > 4 else ""
+    return f"{', '.join(names[:4])}{more}, since {ago(since, now)}"

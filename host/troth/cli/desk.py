@@ -1,0 +1,103 @@
+"""What an operator's command reads from: one store, judged up to this second."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from ..fleet.words import instant
+from ..trouble import Trouble
+
+if TYPE_CHECKING:
+    from ..core.reference import Policy
+    from ..core.verdict import Catalogue
+    from ..fleet.context import Context
+    from ..store import Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    store: Store
+    context: Context
+    policy: Policy
+    now: int
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """Loaded on first use: type-checking every rule takes longer than most answers."""
+        from ..catalogue import bundled
+
+        return bundled()
+
+
+def db_option(command: F) -> F:
+    """`--db` after the verb as well as before it."""
+
+    def remember(ctx: click.Context, _: click.Parameter, value: str | None) -> None:
+        if value:
+            ctx.find_root().ensure_object(dict)["db"] = value
+
+    return click.option(
+        "--db", metavar="URL", expose_value=False, callback=remember, help="another store"
+    )(command)
+
+
+class Instant(click.ParamType[int]):
+    """A moment in time, RFC 3339."""
+
+    name = "rfc3339"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            return instant(str(value))
+        except Trouble as err:
+            self.fail(f"{err.what}; {err.fix}", param, ctx)
+
+
+as_of_option = click.option(
+    "--as-of", type=Instant(), metavar="RFC3339", help="what was true at that moment"
+)
+
+
+@contextmanager
+def open_desk(*, turn: bool = True) -> Iterator[Desk]:
+    """Open the store; with `turn` write first what the clock alone has turned."""
+    # heavy rooms are loaded only once a command really runs
+    from ..fleet.clock import advance
+    from ..fleet.context import Context
+    from ..fleet.judging import Judge
+    from ..store import Store
+
+    url, policy = where()
+    now = int(time.time())
+    with Store.open(url) as store:
+        context = Context(store, policy)
+        context.refresh()
+        desk = Desk(store, context, policy, now)
+        if turn and store.due(now):
+            advance(context, Judge(desk.catalogue), now=now)
+        yield desk
+
+
+def where() -> tuple[str, Policy]:
+    """The store's URL and the policy: a home's, or the defaults where only `--db` is given."""
+    from ..settings import find_home, load_settings, read_policy
+
+    obj = click.get_current_context().find_root().obj or {}
+    home, db = obj.get("home"), obj.get("db")
+    try:
+        settings = load_settings(home, db)
+    except Trouble as err:
+        if err.code != "home.missing" or not db:
+            raise
+        return db, read_policy(find_home(home) / "policy.toml")[0]
+    return settings.db, settings.policy
