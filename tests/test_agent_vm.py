@@ -1,0 +1,172 @@
+"""The agent on MicroPython: the same bytes as under CPython, and real mbedTLS on its link."""
+
+import contextlib
+import io
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from agent_server import CWT, authority, complete, server_pem, serving, session, waiting
+from agent_support import AGENT
+from emulator import vm
+
+pytestmark = pytest.mark.vm
+
+SAME = """
+from hashlib import sha256
+from troth_agent import attest, p256
+from troth_agent.keys.soft import SoftKey
+
+FACTS = {
+    "oemid": b"\\x0a\\x1b\\x2c", "hwmodel": "therm-v2", "swname": "thermostat",
+    "swversion": "1.4.0", "chip": "esp32c3", "oemboot": True, "dbgstat": 3,
+    "secure_boot": True, "flash_enc_mode": "release", "repl": "sealed", "ap_on": False,
+    "own_tls_version": "1.3", "plain_secrets": 0,
+}
+for i in range(20):
+    seed = sha256(b"seed %d" % i).digest()
+    facts = dict(FACTS)
+    facts["interval"] = i
+    facts["key_slots_free"] = i * 100
+    for name in ("app_digest", "code_digest", "agent_digest")[: 2 + i % 2]:
+        facts[name] = sha256(seed + name.encode()).digest()
+    facts["secure_boot_digests"] = [sha256(seed).digest()] * (i % 4)
+    said = {"ueid": b"\\2" + seed[:6], "uptime": 7 ** i, "bootcount": i, "bootseed": seed[:8]}
+    if i % 2:
+        said["iat"] = 1790000000 + i
+    key = SoftKey(seed + p256.public_key(seed), blind=False)
+    evidence = attest.Evidence(facts, said, key, sha256(seed).digest())
+    print(evidence.bare().hex(), evidence.bundle().hex())
+"""
+
+STAND_INS = """
+import sys
+class Stand:
+    def __init__(self, **names):
+        for name in names:
+            setattr(self, name, names[name])
+kept = {}
+class NVS:
+    def __init__(self, name):
+        pass
+    def get_i32(self, key):
+        if key not in kept:
+            raise OSError(-4354)
+        return kept[key]
+    def set_i32(self, key, value):
+        kept[key] = value
+    def commit(self):
+        pass
+sys.modules["esp32"] = Stand(NVS=NVS)
+sys.modules["machine"] = Stand(unique_id=lambda: b"\\x24\\x0a\\xc4\\0\\0\\1")
+"""
+
+REPORT = """
+from troth_agent import p256
+from troth_agent.keys.soft import SoftKey
+from troth_agent.link import http
+from troth_agent import Trouble
+class Board:
+    settings = {"url": URL}
+    def ca(self):
+        with open(CA, "rb") as file:
+            return file.read()
+    def session(self):
+        return {"ueid": b"\\2\\x24\\x0a\\xc4\\0\\0\\1", "uptime": 1, "bootcount": 1,
+                "bootseed": bytes(8)}
+    def facts(self):
+        return {"oemid": 1, "hwmodel": "m", "swname": "n", "swversion": "1", "chip": "esp32",
+                "app_digest": bytes(32), "code_digest": bytes(32)}
+private = bytes(range(1, 33))
+key = SoftKey(private + p256.public_key(private))
+try:
+    print(http.report(Board(), key).hex(), kept)
+except Trouble as err:
+    print(err.code, err.text)
+except OSError as err:
+    print("OSError")
+"""
+
+
+@pytest.fixture(scope="module")
+def machine() -> vm.Vm:
+    if not os.environ.get("TROTH_MICROPYTHON") and not (vm.root() / "versions.json").exists():
+        pytest.skip("no MicroPython VM here; `make test` sets it up")
+    return vm.find_vm()
+
+
+def run(machine: vm.Vm, script: str, heap_bytes: int = 112 * 1024) -> str:
+    heap = f"heapsize={heap_bytes * machine.heap_factor}"
+    start = f"import sys\nsys.path[:] = [{str(AGENT)!r}]\n"
+    done = subprocess.run(
+        [*machine.argv, "-X", heap, "-c", start + script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr + done.stdout
+    return done.stdout
+
+
+def test_micropython_and_cpython_make_the_same_evidence(machine: vm.Vm) -> None:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(SAME, "same", "exec"), {})
+    on_board = run(machine, STAND_INS + SAME)
+    assert on_board == out.getvalue()
+    assert on_board.count("\n") == 20
+
+
+def test_a_blinded_signature_of_the_vm_proves_itself(machine: vm.Vm) -> None:
+    script = STAND_INS + "from troth_agent import p256\nfrom troth_agent.keys import birth\n"
+    script += "for _ in range(5):\n    key = birth.new_key()\n"
+    script += "    print(birth.self_test(key, p256.public_key(key)))\n"
+    assert run(machine, script) == "True\n" * 5
+
+
+def report(machine: vm.Vm, url: str, ca: Path) -> str:
+    return run(machine, STAND_INS + f"URL, CA = {url!r}, {str(ca)!r}\n" + REPORT)
+
+
+def test_the_vm_reports_over_tls_1_3_to_a_server_of_the_pinned_ca(
+    machine: vm.Vm, tmp_path: Path
+) -> None:
+    ca = authority()
+    (tmp_path / "ca.der").write_bytes(ca.der)
+    pem = server_pem(ca, tmp_path)
+    with serving(pem, session(), waiting(), complete()) as verifier:
+        said = report(machine, verifier.url, tmp_path / "ca.der")
+    assert said.endswith("{'tls': 13}\n")
+    assert [request.kind for request in verifier.requests][1] == CWT
+    assert verifier.connections == 1
+
+
+@pytest.mark.parametrize("stranger", [True, False], ids=["another CA", "another name"])
+def test_the_vm_tells_nothing_to_a_server_it_cannot_trust(
+    stranger: bool, machine: vm.Vm, tmp_path: Path
+) -> None:
+    ca = authority()
+    (tmp_path / "ca.der").write_bytes(ca.der)
+    pem = server_pem(
+        authority() if stranger else ca, tmp_path, "127.0.0.1" if stranger else "127.0.0.2"
+    )
+    with serving(pem, session()) as verifier:
+        said = report(machine, verifier.url, tmp_path / "ca.der")
+    assert said.startswith("link.untrusted ")
+    assert not verifier.requests
+
+
+def test_the_vm_tells_a_file_that_is_no_certificate(machine: vm.Vm, tmp_path: Path) -> None:
+    ca = authority()
+    (tmp_path / "ca.der").write_bytes(b"not a certificate")
+    with serving(server_pem(ca, tmp_path), session()) as verifier:
+        said = report(machine, verifier.url, tmp_path / "ca.der")
+    assert said.startswith("link.ca ")
+
+
+def test_every_module_compiles_for_the_board(machine: vm.Vm) -> None:
+    paths = sorted(str(path) for path in AGENT.glob("troth_agent/**/*.py"))
+    script = f"for p in {paths!r}:\n    compile(open(p).read(), p, 'exec')\nprint('all')"
+    assert run(machine, script) == "all\n"
