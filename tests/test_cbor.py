@@ -78,7 +78,7 @@ BROKEN = {
     "a complex number": ("d9a7f8820102", "cbor.tag", 0),
     "bytes that end early": ("4401", "cbor.truncated", 1),
     "a head that ends early": ("19ff", "cbor.truncated", 1),
-    "a map without its last value": ("a101", "cbor.truncated", 2),
+    "a map without its last value": ("a101", "cbor.truncated", 1),
     "an array of 2^32": ("9b0000000100000000", "cbor.truncated", 9),
     "a map of 2^63": ("bb8000000000000000", "cbor.truncated", 9),
     "bytes of 2^63": ("5b8000000000000000", "cbor.truncated", 9),
@@ -88,7 +88,7 @@ BROKEN = {
     "nested nine deep": ("81" * 9 + "00", "cbor.depth", 9),
     "nested four hundred deep": ("81" * 400 + "00", "cbor.depth", 9),
     "maps nested nine deep": ("a100" * 9 + "00", "cbor.depth", 17),
-    "513 items": ("990200" + "00" * 512, "cbor.items", 514),
+    "513 items": ("990200" + "00" * 512, "cbor.items", 3),
 }
 
 

@@ -44,62 +44,58 @@ def read(
 
 
 class _Scanner:
-    __slots__ = ("at", "deterministic", "items", "path", "raw", "tags")
+    __slots__ = ("at", "deterministic", "end", "items", "path", "raw", "tags")
 
     def __init__(self, raw: bytes, path: str, tags: frozenset[int], deterministic: bool) -> None:
         self.raw = raw
+        self.end = len(raw)
         self.path = path
         self.tags = tags
         self.deterministic = deterministic
         self.at = 0
-        self.items = 0
+        self.items = 1
 
     def fail(self, code: str, text: str, at: int) -> NoReturn:
         raise Malformed(code, text, path=self.path, offset=at)
 
     def item(self, depth: int) -> Any:
         start = self.at
-        if depth > MAX_DEPTH:
-            self.fail("cbor.depth", f"nested deeper than {MAX_DEPTH}", start)
-        self.items += 1
-        if self.items > MAX_ITEMS:
-            self.fail("cbor.items", f"more than {MAX_ITEMS} items", start)
-        major, n = self.head()
-        if major == 0:
+        if start == self.end:
+            self.fail("cbor.truncated", "an item is missing", start)
+        head = self.raw[start]
+        self.at = start + 1
+        n = head & 31
+        if n > 23 or head > 0xDF:
+            n = self.argument(head, n, start)
+        if head < 0x20:
             return n
-        if major == 1:
+        if head < 0x40:
             return -1 - n
-        if major == 2:
+        if head < 0x60:
             return self.take(n)
-        if major == 3:
+        if head < 0x80:
             return self.text(n)
-        if major == 4:
-            return [self.item(depth + 1) for _ in range(self.fits(n))]
-        if major == 5:
+        if head < 0xA0:
+            self.enter(n, depth)
+            return [self.item(depth + 1) for _ in range(n)]
+        if head < 0xC0:
             return self.map(n, depth)
-        if major == 6:
-            if n not in self.tags:
-                self.fail("cbor.tag", f"tag {n} has no place here", start)
-            return Tagged(n, self.item(depth + 1))
+        if head < 0xE0:
+            return self.tagged(n, depth, start)
         return _SIMPLE[n]
 
-    def head(self) -> tuple[int, int]:
-        """Major type and argument; refuses what can be told from the head alone."""
-        start = self.at
-        initial = self.take(1)[0]
-        major, info = initial >> 5, initial & 31
-        if major == 7:
-            return 7, self.simple(info, start)
-        if info < 24:
-            return major, info
-        if info == 31 and 2 <= major <= 5:
+    def argument(self, head: int, info: int, start: int) -> int:
+        """What a head says that is not a number below 24."""
+        if head > 0xDF:
+            return self.simple(info, start)
+        if info == 31 and 0x40 <= head < 0xC0:
             self.fail("cbor.indefinite", "indefinite length", start)
         if info > 27:
-            self.fail("cbor.malformed", f"reserved head 0x{initial:02x}", start)
+            self.fail("cbor.malformed", f"reserved head 0x{head:02x}", start)
         n = int.from_bytes(self.take(_HEAD_BYTES[info]), "big")
-        if self.deterministic and n < _SMALLEST[info]:
+        if n < _SMALLEST[info] and self.deterministic:
             self.fail("cbor.noncanonical", f"{n} has a shorter head", start)
-        return major, n
+        return n
 
     def simple(self, info: int, start: int) -> int:
         """20 to 22 for false, true and null; all else of major type 7 is refused."""
@@ -117,18 +113,22 @@ class _Scanner:
         return "cbor.type", "this simple value has no place in evidence"
 
     def take(self, n: int) -> bytes:
-        end = self.at + n
-        if end > len(self.raw):
-            self.fail("cbor.truncated", f"{end - len(self.raw)} bytes missing", self.at)
-        taken = self.raw[self.at : end]
+        start = self.at
+        end = start + n
+        if end > self.end:
+            self.fail("cbor.truncated", f"{end - self.end} bytes missing", start)
         self.at = end
-        return taken
+        return self.raw[start:end]
 
-    def fits(self, n: int) -> int:
-        """A count of items that the rest of the input could hold: each takes a byte at least."""
-        if n > len(self.raw) - self.at:
+    def enter(self, n: int, depth: int) -> None:
+        """Whether n items may follow, each of at least a byte: asked before any is read."""
+        if depth == MAX_DEPTH and n:
+            self.fail("cbor.depth", f"nested deeper than {MAX_DEPTH}", self.at)
+        if n > self.end - self.at:
             self.fail("cbor.truncated", f"{n} items announced, fewer bytes left", self.at)
-        return n
+        self.items += n
+        if self.items > MAX_ITEMS:
+            self.fail("cbor.items", f"more than {MAX_ITEMS} items", self.at)
 
     def text(self, n: int) -> str:
         start = self.at
@@ -138,9 +138,10 @@ class _Scanner:
             self.fail("cbor.malformed", "text is not UTF-8", start + err.start)
 
     def map(self, n: int, depth: int) -> dict[int | str, Any]:
+        self.enter(2 * n, depth)
         found: dict[int | str, Any] = {}
         last = b""
-        for _ in range(self.fits(n)):
+        for _ in range(n):
             start = self.at
             key = self.item(depth + 1)
             if type(key) is not int and type(key) is not str:
@@ -148,8 +149,14 @@ class _Scanner:
             if key in found:
                 self.fail("cbor.duplicate", "the same key twice", start)
             wire = self.raw[start : self.at]
-            if self.deterministic and wire < last:
+            if wire < last and self.deterministic:
                 self.fail("cbor.noncanonical", "keys out of bytewise order", start)
             last = wire
             found[key] = self.item(depth + 1)
         return found
+
+    def tagged(self, n: int, depth: int, start: int) -> Tagged:
+        if n not in self.tags:
+            self.fail("cbor.tag", f"tag {n} has no place here", start)
+        self.enter(1, depth)
+        return Tagged(n, self.item(depth + 1))
