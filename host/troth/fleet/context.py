@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from threading import RLock
+from time import monotonic
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -21,6 +22,7 @@ from ..store import DeviceRow, KeyRow, Store, Subjects
 from .boards import must_show
 from .history import History
 
+NOTICE_S = 0.05
 _GONE = (Lifecycle.REVOKED, Lifecycle.RETIRED)
 _NAMES = tuple(field.name for field in fields(DeviceClaims))
 
@@ -42,6 +44,8 @@ class Context:
         self.policy = policy
         self._lock = RLock()
         self._stamp = (-1, -1)
+        self._local = -1
+        self._next_look = 0.0
         self._signers: dict[bytes, Signer | None] = {}
         self._units: dict[str, Registration | None] = {}
         self._names: dict[str, str] = {}
@@ -58,7 +62,14 @@ class Context:
         return self._stamp[0]
 
     def refresh(self) -> int:
-        """Forget what the store no longer says; returns its generation."""
+        """Forget what the store no longer says; returns its generation.
+
+        Another process's change is noticed within `NOTICE_S`, this one's own at once.
+        """
+        local, now = self.store.changes, monotonic()
+        if local == self._local and now < self._next_look:
+            return self._stamp[0]
+        self._local, self._next_look = local, now + NOTICE_S
         stamp = (self.store.generation(), self.store.foreign_writes)
         with self._lock:
             if stamp[0] != self._stamp[0]:
@@ -80,6 +91,9 @@ class Context:
     def signer(self, kid: bytes) -> Signer | None:
         """Who a key id is, revoked or not; None: nobody."""
         with self._lock:
+            if self._signers.get(kid) is None:  # perhaps enrolled a moment ago
+                self._next_look = 0.0
+                self.refresh()
             if kid not in self._signers:
                 if len(self._signers) > 100_000:  # strangers' key ids are no reason to grow
                     self._signers.clear()

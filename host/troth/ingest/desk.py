@@ -1,25 +1,26 @@
-"""Between one event loop and a few threads: messages wait here shortly and are taken in handfuls.
+"""Between the event loop and the disk: messages are taken in handfuls, one durable commit each.
 
-Verification releases the interpreter lock, so that threads share the cores; a handful shares one
-durable commit. Nobody is answered before that commit (SCALE 7).
+Whatever came in with one turn of the loop is examined together; while the writer puts it on disk
+the loop reads on. Nobody is answered before that commit (SCALE 7).
 """
 
 from __future__ import annotations
 
 import asyncio
-import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from time import monotonic
 
+from ..store import Recorded, Spent
 from .outcomes import NotTaken, Outcome
-from .pipeline import Message, Pipeline
+from .pipeline import Message, Pipeline, Prepared
 
-THREADS = 3
-HANDFUL = 64
+HANDFUL = 32  # examined in one go, for the loop must not be deaf for long
 MOST_WAITING = 4096
 
 Told = Callable[[Message, Outcome | Exception, float], None]
+_Waits = tuple[Message, asyncio.Future[Outcome], float]
 
 
 class Busy(NotTaken):
@@ -33,60 +34,61 @@ class Desk:
         self._pipeline = pipeline
         self._told = told
         self._loop = asyncio.get_running_loop()
-        self._waiting: deque[tuple[Message, asyncio.Future[Outcome], float]] = deque()
-        self._work = threading.Semaphore(0)
-        self._open = True
-        self._threads = [
-            threading.Thread(target=self._run, name=f"troth-desk-{n}", daemon=True)
-            for n in range(THREADS)
-        ]
-        for thread in self._threads:
-            thread.start()
+        self._waiting: deque[_Waits] = deque()
+        self._unanswered = 0
+        self._called = False
 
     async def submit(self, message: Message) -> Outcome:
         """Wait for the outcome. Raises NotTaken, StoreUnavailable."""
-        if len(self._waiting) >= MOST_WAITING or not self._open:
+        if self._unanswered >= MOST_WAITING:
             raise Busy("server.busy", "too many messages are waiting")
         answer: asyncio.Future[Outcome] = self._loop.create_future()
         self._waiting.append((message, answer, monotonic()))
-        self._work.release()
+        self._unanswered += 1
+        self._call()
         return await answer
 
-    def close(self) -> None:
-        """Take in what waits, then stop."""
-        self._open = False
-        for _ in self._threads:
-            self._work.release()
-        for thread in self._threads:
-            thread.join()
+    def _call(self) -> None:
+        if not self._called and self._waiting:
+            self._called = True
+            self._loop.call_soon(self._take)
 
-    def _run(self) -> None:
-        while True:
-            self._work.acquire()
-            taken = self._handful()
-            if taken:
-                outcomes = self._pipeline.submit_many([message for message, _, _ in taken])
-                for (message, _, since), outcome in zip(taken, outcomes, strict=True):
-                    self._told(message, outcome, since)
-                self._loop.call_soon_threadsafe(self._deliver, taken, outcomes)
-            elif not self._open:
-                return
-
-    def _handful(self) -> list[tuple[Message, asyncio.Future[Outcome], float]]:
-        taken: list[tuple[Message, asyncio.Future[Outcome], float]] = []
-        while len(taken) < HANDFUL:
+    def _take(self) -> None:
+        self._called = False
+        count = min(HANDFUL, len(self._waiting))
+        taken = [self._waiting.popleft() for _ in range(count)]
+        prepared = self._pipeline.prepare([message for message, _, _ in taken])
+        if prepared.changes:
             try:
-                taken.append(self._waiting.popleft())
-            except IndexError:
-                break
-        return taken
+                job = self._pipeline.store.record_soon(prepared.changes)
+            except Exception as err:  # closed under our feet: our own fault
+                self._answer(taken, prepared.failed(err))
+            else:
+                job.add_done_callback(
+                    lambda done: self._loop.call_soon_threadsafe(
+                        self._conclude, taken, prepared, done
+                    )
+                )
+        else:
+            self._answer(taken, self._pipeline.conclude(prepared, ()))
+        self._call()
 
-    def _deliver(
+    def _conclude(
         self,
-        taken: Sequence[tuple[Message, asyncio.Future[Outcome], float]],
-        outcomes: Sequence[Outcome | Exception],
+        taken: Sequence[_Waits],
+        prepared: Prepared,
+        done: Future[Sequence[Recorded | Spent]],
     ) -> None:
-        for (_, answer, _), outcome in zip(taken, outcomes, strict=True):
+        err = done.exception()
+        if isinstance(err, Exception):
+            self._answer(taken, prepared.failed(err))
+        else:
+            self._answer(taken, self._pipeline.conclude(prepared, done.result()))
+
+    def _answer(self, taken: Sequence[_Waits], outcomes: Sequence[Outcome | Exception]) -> None:
+        self._unanswered -= len(taken)
+        for (message, answer, since), outcome in zip(taken, outcomes, strict=True):
+            self._told(message, outcome, since)
             if answer.cancelled():
                 continue
             if isinstance(outcome, Exception):

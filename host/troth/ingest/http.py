@@ -86,7 +86,6 @@ class Api:
         self._desk = Desk(self._pipeline, self._told)
         await send({"type": "lifespan.startup.complete"})
         await receive()
-        await asyncio.to_thread(self._desk.close)
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _route(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -52,13 +52,24 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True)
-class _Draft:
+class Draft:
     """An outcome that is not on record yet."""
 
-    challenge: Challenge
+    challenge: Challenge | None
     change: Accepted | Refused
-    end: Callable[[int], Outcome]  # from the row that it became
-    taken: Callable[[], None]
+    end: Callable[[int], Outcome | Exception]  # from the row that it became
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Messages examined: an end for each, and what of it must be written first."""
+
+    ends: list[Draft | Outcome | Exception]
+    changes: list[Accepted | Refused]
+
+    def failed(self, err: Exception) -> list[Outcome | Exception]:
+        """What could not be written has no outcome."""
+        return [err if isinstance(end, Draft) else end for end in self.ends]
 
 
 def wall_clock() -> int:
@@ -120,28 +131,45 @@ class Pipeline:
 
     def submit_many(self, messages: Sequence[Message]) -> list[Outcome | Exception]:
         """Take messages in, each by itself, all under one durable commit."""
-        ends: list[Outcome | Exception | None] = [None] * len(messages)
-        drafts: list[tuple[int, _Draft]] = []
-        generation = self.context.refresh()
-        for number, message in enumerate(messages):
-            try:
-                drawn = self._examine(message, generation)
-            except Exception as err:  # one message's trouble is not its neighbours'
-                ends[number] = err
-                continue
-            if isinstance(drawn, _Draft):
-                drafts.append((number, drawn))
-            else:
-                ends[number] = drawn
-        for (number, _), end in zip(drafts, self._record(drafts, messages), strict=True):
-            ends[number] = end
-        return [end if end is not None else RuntimeError("no outcome") for end in ends]
+        prepared = self.prepare(messages)
+        try:
+            rows = self.store.record_many(prepared.changes) if prepared.changes else []
+        except Exception as err:  # our own fault: nobody is told that it was kept
+            return prepared.failed(err)
+        return self.conclude(prepared, rows)
 
-    def _examine(self, message: Message, generation: int) -> _Draft | Waiting | Repeated:
+    def prepare(self, messages: Sequence[Message]) -> Prepared:
+        """All that comes before the record: nothing is written, nothing is spent."""
+        prepared = Prepared([], [])
+        generation = self.context.refresh()
+        for message in messages:
+            try:
+                drawn: Draft | Outcome | Exception = self._examine(message, generation)
+            except Exception as err:  # one message's trouble is not its neighbours'
+                drawn = err
+            prepared.ends.append(drawn)
+            if isinstance(drawn, Draft):
+                prepared.changes.append(drawn.change)
+        return prepared
+
+    def conclude(
+        self, prepared: Prepared, rows: Sequence[Recorded | Spent]
+    ) -> list[Outcome | Exception]:
+        """All that comes after the record: each draft becomes the outcome of its row."""
+        left = iter(rows)
+        return [
+            self._settle(end, next(left)) if isinstance(end, Draft) else end
+            for end in prepared.ends
+        ]
+
+    def _examine(self, message: Message, generation: int) -> Draft | Outcome:
         challenge = self._session(message)
         if isinstance(challenge, Repeated):
             return challenge
-        evidence = self._envelope(message)
+        try:
+            evidence = _envelope(message)
+        except Malformed as err:
+            return _unopened(message, err)
         signer = self.context.signer(evidence.key_id)
         try:
             report = authenticated(
@@ -172,31 +200,6 @@ class Pipeline:
             raise NoSession("nonce.expired", "the session has expired")
         return challenge
 
-    def _envelope(self, message: Message) -> Evidence:
-        """Well-formed evidence of the announced form, or a refusal that spends nothing."""
-        try:
-            if len(message.raw) > MAX_BYTES:
-                raise Malformed("size.limit", f"more than {MAX_BYTES} bytes")
-            evidence = parse_evidence(message.raw)
-            if (evidence.claims_set is None) != (message.media_type == BARE):
-                raise Malformed("cose.structure", f"not the form of {message.media_type}")
-        except Malformed as err:
-            self._file_envelope(message, err)
-            raise BadEnvelope(err.code, err.text, path=err.path, offset=err.offset) from err
-        return evidence
-
-    def _file_envelope(self, message: Message, err: Malformed) -> None:
-        self.store.record(
-            Refused(
-                at=message.at,
-                code=err.code,
-                text=err.text,
-                path=err.path,
-                offset=err.offset,
-                raw=message.raw,
-            )
-        )
-
     def _set(self, report: Report) -> ClaimsSet | None:
         claims_set = described(report, self.context.claims_set(report.token.set_digest))
         return None if claims_set is None else self.context.remember(claims_set)
@@ -210,7 +213,7 @@ class Pipeline:
         report: Report,
         claims_set: ClaimsSet,
         generation: int,
-    ) -> _Draft:
+    ) -> Draft:
         at, token = message.at, report.token
         facts = self.context.facts(signer.unit, signer.epoch, token, claims_set, now=at)
         verdict = self.judge.judge(facts)
@@ -230,13 +233,11 @@ class Pipeline:
             references=generation,
         )
 
-        def taken() -> None:
-            self.context.take(verdict.device, signer.epoch, token, claims_set, at)
-
         def end(ident: int) -> Outcome:
+            self.context.take(verdict.device, signer.epoch, token, claims_set, at)
             return Judged(challenge, verdict.device, ident, verdict, ear)
 
-        return _Draft(challenge, change, end, taken)
+        return Draft(challenge, change, end)
 
     def _refuse(
         self,
@@ -245,7 +246,7 @@ class Pipeline:
         signer: Signer | None,
         key_id: bytes,
         err: Rejected,
-    ) -> _Draft:
+    ) -> Draft:
         device = signer.key.device if signer else None
         ear = self.results.refused(challenge, message.at)
         change = Refused(
@@ -265,24 +266,15 @@ class Pipeline:
         def end(ident: int) -> Outcome:
             return TurnedAway(challenge, device, ident, err, ear)
 
-        return _Draft(challenge, change, end, _nothing)
+        return Draft(challenge, change, end)
 
-    def _record(
-        self, drafts: Sequence[tuple[int, _Draft]], messages: Sequence[Message]
-    ) -> list[Outcome | Exception]:
-        if not drafts:
-            return []
-        try:
-            rows = self.store.record_many([draft.change for _, draft in drafts])
-        except Exception as err:  # our own fault: nobody is told that it was kept
-            return [err for _ in drafts]
-        return [self._settle(draft, row) for (_, draft), row in zip(drafts, rows, strict=True)]
-
-    def _settle(self, draft: _Draft, row: Recorded | Spent) -> Outcome | Exception:
-        self._open.drop(draft.challenge.session)
+    def _settle(self, draft: Draft, row: Recorded | Spent) -> Outcome | Exception:
+        if draft.challenge is not None:
+            self._open.drop(draft.challenge.session)
         if isinstance(row, Recorded):
-            draft.taken()
             return draft.end(row.id)
+        if draft.challenge is None:  # what names no challenge cannot find it spent
+            return RuntimeError("spent without a challenge")
         try:
             return _again(draft.challenge, row, draft.change.spent_by)
         except NotTaken as err:
@@ -317,5 +309,25 @@ def _again(challenge: Challenge, spent: Spent, digest: bytes) -> Repeated:
     return Repeated(challenge, spent.answer)
 
 
-def _nothing() -> None:
-    """A refusal counts for nothing."""
+def _envelope(message: Message) -> Evidence:
+    """Well-formed evidence of the announced form."""
+    if len(message.raw) > MAX_BYTES:
+        raise Malformed("size.limit", f"more than {MAX_BYTES} bytes")
+    evidence = parse_evidence(message.raw)
+    if (evidence.claims_set is None) != (message.media_type == BARE):
+        raise Malformed("cose.structure", f"not the form of {message.media_type}")
+    return evidence
+
+
+def _unopened(message: Message, err: Malformed) -> Draft:
+    """Filed, but it spends nothing: anybody could have sent these bytes."""
+    change = Refused(
+        at=message.at,
+        code=err.code,
+        text=err.text,
+        path=err.path,
+        offset=err.offset,
+        raw=message.raw,
+    )
+    told = BadEnvelope(err.code, err.text, path=err.path, offset=err.offset)
+    return Draft(None, change, lambda _: told)

@@ -6,10 +6,11 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.engine import Connection
 
 from . import schema
+from .bulk import insert_rows
 from .rows import AuditRow
 
 _START = bytes(32)
@@ -31,22 +32,12 @@ def append_many(conn: Connection, leaves: Sequence[Leaf]) -> None:
         return
     last = conn.execute(select(_table.c.id, _table.c.digest).order_by(_table.c.id.desc()).limit(1))
     ident, digest = last.one_or_none() or (0, _START)
-    rows = []
-    for ident, leaf in enumerate(leaves, ident + 1):  # noqa: B020  the chain goes on from the last
+    made = []
+    for leaf in leaves:
+        ident += 1
         digest = _digest(digest, ident, leaf)
-        at, actor, action, subject, detail = leaf
-        rows.append(
-            {
-                "id": ident,
-                "at": at,
-                "actor": actor,
-                "action": action,
-                "subject": subject,
-                "detail": detail,
-                "digest": digest,
-            }
-        )
-    conn.execute(insert(_table), rows)
+        made.append((ident, *leaf, digest))
+    insert_rows(conn, _table, made)
 
 
 def rows(conn: Connection, after: int, limit: int) -> tuple[AuditRow, ...]:

@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError
 
 from ..trouble import Trouble
 from . import migrate
+from .bulk import STATEMENTS
 
 T = TypeVar("T")
 
@@ -99,7 +100,11 @@ def _engine(url: str, *, writes: bool) -> Engine:
         url,
         pool_size=1 if writes else 8,
         max_overflow=0 if writes else 32,
-        connect_args={"timeout": BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
+        connect_args={
+            "timeout": BUSY_TIMEOUT_MS / 1000,
+            "check_same_thread": False,
+            "cached_statements": STATEMENTS,
+        },
     )
 
     @event.listens_for(engine, "connect")

@@ -7,17 +7,17 @@ are malleable (THREATS F7a).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, delete, func, insert, select, update
-from sqlalchemy.dialects.sqlite import insert as upsert
-from sqlalchemy.engine import Connection, Row
+from sqlalchemy import delete, select
+from sqlalchemy.engine import Connection
 
 from ..core.claims import Token
 from ..core.freshness import Challenge
 from ..core.verdict import State
 from . import audit, intervals, schema
+from .bulk import Row, ask, each, insert_rows
 from .changes import Accepted, Recorded, Refused, Spent
 from .rows import ChallengeRow, EvidenceRow, RejectionRow, SetRow
 
@@ -27,35 +27,27 @@ _devices = schema.devices
 
 KEPT_OF_REJECTED = 4096  # bytes
 KEPT_OF_TEXT = 500  # characters
-_MANY = 500  # sessions in one question
 
 _SPEND = (
-    update(_challenges)
-    .where(_challenges.c.session == bindparam("the_session"))
-    .values(spent_at=bindparam("at"), spent_by=bindparam("by"), answer=bindparam("the_answer"))
+    "UPDATE challenges SET spent_at = v.column2, spent_by = v.column3, answer = v.column4 "
+    "FROM (VALUES {values}) AS v WHERE challenges.session = v.column1"
 )
-_KEEP_SET = upsert(_sets).on_conflict_do_nothing()
-_new_head = upsert(_heads)
-_MOVE_HEAD = _new_head.on_conflict_do_update(
-    index_elements=["device"],
-    set_={name: _new_head.excluded[name] for name in ("evidence", "seen", "until")},
+_NOT_OPEN = (
+    "SELECT v.column1, c.spent_by, c.answer FROM (VALUES {values}) AS v "
+    "LEFT JOIN challenges AS c ON c.session = v.column1 "
+    "WHERE c.session IS NULL OR c.spent_at IS NOT NULL"
 )
+_MOVE_HEAD = (
+    "ON CONFLICT (device) DO UPDATE SET evidence = excluded.evidence, seen = excluded.seen, "
+    "until = excluded.until"
+)
+_ONCE = "ON CONFLICT DO NOTHING"
 
 
 def issue(conn: Connection, challenges: Sequence[Challenge]) -> Sequence[None]:
-    """Remember challenges; with others' beside them, in one statement."""
-    conn.execute(
-        insert(_challenges),
-        [
-            {
-                "session": challenge.session,
-                "nonce": challenge.nonce,
-                "issued": challenge.issued,
-                "expires": challenge.expires,
-            }
-            for challenge in challenges
-        ],
-    )
+    """Remember challenges, those of others beside them in one statement."""
+    rows = [(c.session, c.nonce, c.issued, c.expires, None, None, None) for c in challenges]
+    insert_rows(conn, _challenges, rows)
     return [None] * len(challenges)
 
 
@@ -87,16 +79,16 @@ class _Transaction:
     """One gathering of outcomes: decided row by row, written table by table."""
 
     conn: Connection
-    spent: dict[str, Spent | None]  # None: open
+    spent: dict[str, Spent]  # sessions that are not open (any more)
     answers: intervals.Changes
     next_evidence: int
     next_rejection: int
-    spending: list[dict[str, Any]]
-    sets: list[dict[str, Any]]
-    reports: list[dict[str, Any]]
-    refusals: list[dict[str, Any]]
-    heads: dict[str, dict[str, Any]]
-    leaves: list[audit.Leaf]
+    spending: list[Row] = field(default_factory=list)
+    sets: list[Row] = field(default_factory=list)
+    reports: list[Row] = field(default_factory=list)
+    refusals: list[Row] = field(default_factory=list)
+    heads: dict[str, Row] = field(default_factory=dict)
+    leaves: list[audit.Leaf] = field(default_factory=list)
 
     @classmethod
     def begin(
@@ -105,94 +97,64 @@ class _Transaction:
         changes: Sequence[Accepted | Refused],
         memory: intervals.Memory,
     ) -> _Transaction:
-        last = conn.execute(
-            select(
-                select(func.max(_evidence.c.id)).scalar_subquery(),
-                select(func.max(_rejections.c.id)).scalar_subquery(),
-            )
+        last = conn.exec_driver_sql(
+            "SELECT (SELECT max(id) FROM evidence), (SELECT max(id) FROM rejections)"
         ).one()
         return cls(
             conn,
-            _spent(conn, [change.session for change in changes if change.session is not None]),
+            _not_open(conn, [change.session for change in changes if change.session is not None]),
             intervals.Changes.begin(conn, memory),
             (last[0] or 0) + 1,
             (last[1] or 0) + 1,
-            [],
-            [],
-            [],
-            [],
-            {},
-            [],
         )
 
     def run(self, changes: Sequence[Accepted | Refused]) -> list[Recorded | Spent]:
         outcomes = [self._one(change) for change in changes]
-        if self.spending:
-            self.conn.execute(_SPEND, self.spending)
-        if self.sets:
-            self.conn.execute(_KEEP_SET, self.sets)
-        if self.reports:
-            self.conn.execute(insert(_evidence), self.reports)
-        if self.refusals:
-            self.conn.execute(insert(_rejections), self.refusals)
-        if self.heads:
-            self.conn.execute(_MOVE_HEAD, list(self.heads.values()))
+        each(self.conn, _SPEND, self.spending)
+        insert_rows(self.conn, _sets, self.sets, _ONCE)
+        insert_rows(self.conn, _evidence, self.reports)
+        insert_rows(self.conn, _rejections, self.refusals)
+        insert_rows(self.conn, _heads, list(self.heads.values()), _MOVE_HEAD)
         self.answers.write(self.conn)
         audit.append_many(self.conn, self.leaves)
         return outcomes
 
     def _one(self, change: Accepted | Refused) -> Recorded | Spent:
         if change.session is not None:
-            before = self.spent.get(change.session, Spent(None, None))
+            before = self.spent.get(change.session)
             if before is not None:
                 return before
-            self._spend(change.session, change)
+            at = change.received if isinstance(change, Accepted) else change.at
+            self.spent[change.session] = Spent(change.spent_by, change.answer)
+            self.spending.append((change.session, at, change.spent_by, change.answer))
         if isinstance(change, Accepted):
             return self._accept(change)
         return self._refuse(change)
-
-    def _spend(self, session: str, change: Accepted | Refused) -> None:
-        self.spent[session] = Spent(change.spent_by, change.answer)
-        self.spending.append(
-            {
-                "the_session": session,
-                "at": change.received if isinstance(change, Accepted) else change.at,
-                "by": change.spent_by,
-                "the_answer": change.answer,
-            }
-        )
 
     def _accept(self, change: Accepted) -> Recorded:
         ident = self.next_evidence
         self.next_evidence += 1
         token, verdict, at = change.token, change.verdict, change.received
         if change.claims_set is not None:
-            self.sets.append(
-                {"digest": token.set_digest, "raw": change.claims_set, "first_seen": at}
-            )
+            self.sets.append((token.set_digest, change.claims_set, at))
         self.reports.append(
-            {
-                "id": ident,
-                "device": verdict.device,
-                "key_id": change.key_id,
-                "epoch": change.epoch,
-                "session": change.session,
-                "received": at,
-                "raw": change.raw,
-                "set_digest": token.set_digest,
-                "uptime_s": token.uptime_s,
-                "boot_count": token.boot_count,
-                "boot_seed": token.boot_seed,
-                "issued_at": token.issued_at,
-                "state": verdict.state.value,
-            }
+            (
+                ident,
+                verdict.device,
+                change.key_id,
+                change.epoch,
+                change.session,
+                at,
+                change.raw,
+                token.set_digest,
+                token.uptime_s,
+                token.boot_count,
+                token.boot_seed,
+                token.issued_at,
+                verdict.state.value,
+            )
         )
-        self.heads[verdict.device] = {
-            "device": verdict.device,
-            "evidence": ident,
-            "seen": at,
-            "until": verdict.until,
-        }
+        self.heads[verdict.device] = (verdict.device, ident, at, verdict.until)
         changed = self.answers.add(
             self.conn,
             verdict,
@@ -209,18 +171,18 @@ class _Transaction:
         ident = self.next_rejection
         self.next_rejection += 1
         self.refusals.append(
-            {
-                "id": ident,
-                "at": change.at,
-                "device": change.device,
-                "key_id": change.key_id,
-                "session": change.session,
-                "code": change.code,
-                "path": change.path,
-                "offset": change.offset,
-                "text": change.text[:KEPT_OF_TEXT],
-                "raw": change.raw[:KEPT_OF_REJECTED],
-            }
+            (
+                ident,
+                change.at,
+                change.device,
+                change.key_id,
+                change.session,
+                change.code,
+                change.path,
+                change.offset,
+                change.text[:KEPT_OF_TEXT],
+                change.raw[:KEPT_OF_REJECTED],
+            )
         )
         subject = change.device or "-"
         self.leaves.append(
@@ -229,25 +191,14 @@ class _Transaction:
         return Recorded(ident)
 
 
-def _spent(conn: Connection, sessions: list[str]) -> dict[str, Spent | None]:
-    """For each session that we know: None when it is open, else what spent it."""
-    found: dict[str, Spent | None] = {}
-    for start in range(0, len(sessions), _MANY):
-        rows = conn.execute(
-            select(
-                _challenges.c.session,
-                _challenges.c.spent_at,
-                _challenges.c.spent_by,
-                _challenges.c.answer,
-            ).where(_challenges.c.session.in_(sessions[start : start + _MANY]))
-        )
-        for session, spent_at, spent_by, answer in rows:
-            found[session] = None if spent_at is None else Spent(spent_by, answer)
-    return found
+def _not_open(conn: Connection, sessions: list[str]) -> dict[str, Spent]:
+    """Of these sessions those that are spent, by what, and those that are none of ours."""
+    asked = [(session,) for session in sessions]
+    return {name: Spent(by, answer) for name, by, answer in ask(conn, _NOT_OPEN, asked)}
 
 
 def add_set(conn: Connection, digest: bytes, raw: bytes, at: int) -> None:
-    conn.execute(_KEEP_SET, {"digest": digest, "raw": raw, "first_seen": at})
+    insert_rows(conn, _sets, [(digest, raw, at)], _ONCE)
 
 
 # --- reading --------------------------------------------------------------------------------
@@ -330,5 +281,5 @@ def rejections(conn: Connection, device: str | None, limit: int) -> tuple[Reject
     return tuple(RejectionRow(**row._mapping) for row in conn.execute(asked))
 
 
-def _report(row: Row[Any]) -> EvidenceRow:
+def _report(row: Any) -> EvidenceRow:
     return EvidenceRow(**{**row._mapping, "state": State(row.state)})

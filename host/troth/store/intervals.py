@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 
 from ..core.duties import Appraisal, Subject
@@ -108,11 +108,8 @@ class Changes:
     @classmethod
     def begin(cls, conn: Connection, memory: Memory) -> Changes:
         memory.check(conn)
-        last = conn.execute(
-            select(
-                select(func.max(_verdicts.c.id)).scalar_subquery(),
-                select(func.max(_states.c.id)).scalar_subquery(),
-            )
+        last = conn.exec_driver_sql(
+            "SELECT (SELECT max(id) FROM verdicts), (SELECT max(id) FROM states)"
         ).one()
         return cls(memory, (last[0] or 0) + 1, (last[1] or 0) + 1)
 

@@ -7,6 +7,7 @@ what waits into one durable commit. Nothing here judges.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
 
@@ -46,6 +47,7 @@ class Store:
     def __init__(self, engines: Engines) -> None:
         self._engines = engines
         self._memory = intervals.Memory()
+        self._changes = 0
         self._record = partial(evidence.record, memory=self._memory)
         self._writer = Writer(engines.write, on_undone=self._memory.forget)
 
@@ -79,6 +81,11 @@ class Store:
         Whoever caches what those gave compares it and forgets.
         """
         return self._read(registry.generation)
+
+    @property
+    def changes(self) -> int:
+        """Goes up with every change that this very Store made to the registry or references."""
+        return self._changes
 
     @property
     def foreign_writes(self) -> int:
@@ -259,7 +266,13 @@ class Store:
 
     def record_many(self, changes: Sequence[Accepted | Refused]) -> list[Recorded | Spent]:
         """Many outcomes under one durable commit; each spends its own challenge, once."""
-        return list(self._writer.submit_many(self._record, changes).result())
+        return list(self.record_soon(changes).result())
+
+    def record_soon(
+        self, changes: Sequence[Accepted | Refused]
+    ) -> Future[Sequence[Recorded | Spent]]:
+        """As `record_many`, for who cannot wait: the Future ends when it is on disk."""
+        return self._writer.submit_many(self._record, changes)
 
     def turn(
         self, device: str, verdict: Verdict, subjects: Subjects, *, at: int, references: int = 0
@@ -361,4 +374,8 @@ class Store:
         return self._engines.ask(ask)
 
     def _write(self, change: Callable[[Connection], T]) -> T:
-        return self._writer.submit(change).result()
+        self._changes += 1
+        try:
+            return self._writer.submit(change).result()
+        finally:
+            self._changes += 1

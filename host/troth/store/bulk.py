@@ -1,0 +1,47 @@
+"""Many rows in one statement. The driver lets other threads run at every step it takes, so that a
+statement per row would wait for the interpreter once per row; here it waits once per table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from itertools import chain
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.engine import Connection
+
+ROWS = 64  # in one statement
+STATEMENTS = 1024  # kept prepared: one for each number of rows, of each kind
+
+Row = tuple[Any, ...]
+
+
+def insert_rows(conn: Connection, table: Table, rows: Sequence[Row], tail: str = "") -> None:
+    """Insert rows of all columns of a table, in their order; `tail` may end the statement."""
+    names = ", ".join(f'"{column.name}"' for column in table.columns)
+    each(conn, f"INSERT INTO {table.name} ({names}) VALUES {{values}} {tail}", rows)  # noqa: S608  our own names
+
+
+def each(conn: Connection, statement: str, rows: Sequence[Row]) -> None:
+    """Run a statement with its `{values}` spelled out, for as many rows at once as are allowed."""
+    for start in range(0, len(rows), ROWS):
+        some = rows[start : start + ROWS]
+        conn.exec_driver_sql(
+            _spelled(statement, len(some), len(some[0])), tuple(chain.from_iterable(some))
+        )
+
+
+def ask(conn: Connection, question: str, rows: Sequence[Row]) -> Iterable[Any]:
+    """All answers to a question over `{values}`."""
+    for start in range(0, len(rows), ROWS):
+        some = rows[start : start + ROWS]
+        sql = _spelled(question, len(some), len(some[0]))
+        yield from conn.exec_driver_sql(sql, tuple(chain.from_iterable(some))).all()
+
+
+@lru_cache(maxsize=STATEMENTS)
+def _spelled(statement: str, rows: int, columns: int) -> str:
+    row = f"({', '.join('?' * columns)})"
+    return statement.format(values=", ".join([row] * rows))
