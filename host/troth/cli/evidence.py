@@ -1,0 +1,204 @@
+"""troth evidence: show a report, compare it with its reference, verify any bytes offline."""
+
+from __future__ import annotations
+
+from typing import IO, TYPE_CHECKING, Any
+
+import click
+
+from ..core.verdict import State
+from ..fleet.words import STATE_GLYPH, iso, plain
+from . import documents
+from .desk import Instant, db_option, open_desk
+from .output import (
+    NON_COMPLIANT,
+    NOT_TRUSTED,
+    OK,
+    UNKNOWN,
+    json_option,
+    print_json,
+    wants_json,
+)
+from .tables import print_table
+
+if TYPE_CHECKING:
+    from ..fleet.evidence import EvidenceView
+    from ..fleet.offline import Opinion
+
+_READ_AT_MOST = 1 << 20  # far beyond what any evidence may have; the reader judges the rest
+_EXITS = {
+    State.COMPLIANT: OK,
+    State.WAIVED: OK,
+    State.NON_COMPLIANT: NON_COMPLIANT,
+    State.STALE: UNKNOWN,
+    State.UNKNOWN: UNKNOWN,
+}
+
+
+class Hex(click.ParamType[bytes]):
+    """Bytes in hex."""
+
+    name = "hex"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bytes:
+        if isinstance(value, bytes):
+            return value
+        try:
+            return bytes.fromhex(str(value))
+        except ValueError:
+            self.fail("not hex", param, ctx)
+
+
+@click.group()
+@json_option
+@db_option
+def command() -> None:
+    """Show, compare and verify evidence."""
+
+
+@command.command()
+@click.argument("eid", metavar="EID")
+@click.option("--raw", is_flag=True, help="the very bytes, to stdout")
+@click.option("--diag", is_flag=True, help="CBOR diagnostic notation")
+@json_option
+@db_option
+def show(eid: str, raw: bool, diag: bool) -> int:
+    """What one report said, why it is believed, and what it gave."""
+    view = _view(eid, "ref")
+    if raw:
+        click.get_binary_stream("stdout").write(view.row.raw)
+        return OK
+    if diag:
+        print(view.diag)
+        if not view.with_set:
+            print(view.set_diag)
+        return OK
+    if wants_json():
+        print_json(documents.evidence(view, "troth/evidence/1"))
+        return OK
+    row = view.row
+    print(f"evidence {row.id}  {plain(view.device.name)}  ", end="")
+    print(f"{STATE_GLYPH[row.state]} {row.state.value}")
+    print(f"  received   {iso(row.received)}")
+    print(f"  signature  ES256, good under key {row.key_id.hex()} (epoch {row.epoch})")
+    if view.challenge:
+        print(f"  answers    nonce {view.challenge.nonce.hex()}")
+    print(f"  boot       {row.boot_count}, up {row.uptime_s} s")
+    print(f"  set        {row.set_digest.hex()}, {len(view.set_bytes)} bytes")
+    print(f"  release    {plain(view.release.version) if view.release else 'none of this model'}")
+    for line in view.offline:
+        print(f"  again      {line}")
+    print()
+    _print_claims(view)
+    return OK
+
+
+@command.command()
+@click.argument("eid", metavar="EID")
+@click.option("--against", type=click.Choice(["ref", "previous"]), default="ref", show_default=True)
+@json_option
+@db_option
+def diff(eid: str, against: str) -> int:
+    """The claims that differ from what is released and asked, or from the report before."""
+    view = _view(eid, against)
+    if wants_json():
+        print_json(documents.evidence(view, "troth/diff/1"))
+        return OK
+    print(f"evidence {view.row.id} of {plain(view.device.name)} against {view.against}")
+    _print_claims(view, only_differing=True)
+    return OK
+
+
+@command.command()
+@click.argument("file", type=click.File("rb"))
+@click.option("--set", "set_file", type=click.File("rb"), help="the claims-set of a bare token")
+@click.option("--nonce", type=Hex(), metavar="HEX", help="the challenge that it must answer")
+@click.option("--at", type=Instant(), metavar="RFC3339", help="judge as of this moment")
+@json_option
+@db_option
+def verify(file: IO[bytes], set_file: IO[bytes] | None, nonce: bytes | None, at: int | None) -> int:
+    """Judge any bytes against a store, and record nothing. FILE may be - for stdin.
+
+    Ends with 0 accepted and compliant, 3 non-compliant, 4 rejected, 5 unknown or stale.
+    """
+    from ..fleet.offline import verify_bytes
+
+    raw = file.read(_READ_AT_MOST)
+    claims_set = set_file.read(_READ_AT_MOST) if set_file else None
+    with open_desk(turn=False) as desk:
+        opinion = verify_bytes(
+            desk.store,
+            desk.policy,
+            desk.catalogue,
+            raw,
+            now=desk.now if at is None else at,
+            claims_set=claims_set,
+            nonce=nonce,
+        )
+        row = desk.store.device(opinion.device) if opinion.device else None
+    if wants_json():
+        print_json(_document(opinion))
+    else:
+        _tell(opinion, row.name if row else opinion.device)
+    return NOT_TRUSTED if opinion.state is None else _EXITS[opinion.state]
+
+
+def _view(eid: str, against: str) -> EvidenceView:
+    from ..fleet.evidence import view_evidence
+
+    with open_desk() as desk:
+        return view_evidence(desk.context, desk.catalogue, eid, against=against)
+
+
+def _print_claims(view: EvidenceView, *, only_differing: bool = False) -> None:
+    rows = view.differing if only_differing else view.claims
+    if not rows:
+        print("nothing differs")
+        return
+    marks = {"differs": "≠ differs", "not said": "? not said", "same": "= same"}
+    print_table(
+        ("CLAIM", "", "SAID", "EXPECTED", "DUTIES"),
+        (
+            (
+                row.claim,
+                marks.get(row.match.value, row.match.value),
+                row.said,
+                row.expected,
+                " ".join(row.duties),
+            )
+            for row in rows
+        ),
+    )
+
+
+def _document(opinion: Opinion) -> dict[str, Any]:
+    refusal, verdict = opinion.refusal, opinion.verdict
+    return {
+        "schema": "troth/verify/1",
+        "outcome": "rejected" if refusal else "accepted",
+        "code": refusal.code if refusal else None,
+        "path": (refusal.path or None) if refusal else None,
+        "offset": refusal.offset if refusal else None,
+        "device": opinion.device,
+        "state": verdict.state.value if verdict else None,
+        "duties": {each.duty: each.outcome.value for each in verdict.appraisals} if verdict else {},
+        "fresh": opinion.fresh,
+    }
+
+
+def _tell(opinion: Opinion, name: str | None) -> None:
+    if opinion.refusal:
+        print(f"✘ rejected  {opinion.refusal.code}  {plain(str(opinion.refusal))}")
+        if name:
+            print(f"  signed with the key id of {plain(name)}, which stays as it was")
+        return
+    verdict = opinion.verdict
+    if verdict is None:
+        return
+    print(f"{STATE_GLYPH[verdict.state]} {verdict.state.value}  accepted, from {plain(name)}")
+    fresh = {True: "it answers the given nonce", None: "no nonce was given to hold it against"}
+    print(f"  fresh    {fresh.get(opinion.fresh, 'no')}")
+    for each in verdict.failing:
+        print(f"  ✘ {each.duty}  {plain(each.because, 400)}")
