@@ -293,7 +293,7 @@ class Station:
     def _check_sealed(self) -> None:
         """A seal that does not hold is worse than none: somebody relies on it."""
         try:
-            board = Board.open(self.port, restart=False, tries=1, wait_s=3)
+            board = Board.open(self.port, restart=False, tries=1, wait_s=2)
         except Trouble as err:
             if err.code == "port.no-repl":
                 return

@@ -22,8 +22,9 @@ from ..trouble import Trouble
 from .ports import explain, holders
 
 _MARK = b"troth: "
-_READ_S = 3  # one read of the line
-_REPL_S = 8  # from Ctrl-C to the prompt, once
+_KNOCK_S = 0.3  # one read while nobody may be there
+_READ_S = 10  # one read while the board is known to answer
+_REPL_S = 5  # from Ctrl-C to the prompt, once
 _CALL_S = 120  # measuring and signing on a slow board, without a sign of life
 _CHUNK = 1024
 _MAX_ANSWER = 256 * 1024
@@ -86,13 +87,14 @@ class Board:
     def open(cls, port: str, *, restart: bool, tries: int = 2, wait_s: float = _REPL_S) -> Board:
         """Take a port and reach the prompt; `restart`: in a fresh interpreter, without main.py."""
         try:
-            transport = SerialTransport(port, timeout=_READ_S)
+            transport = SerialTransport(port, timeout=_KNOCK_S)
         except (TransportError, OSError, ValueError) as err:
             raise explain(port) from err
         board = cls(port, transport)
         for left in reversed(range(tries)):
             try:
                 transport.enter_raw_repl(soft_reset=restart, timeout_overall=wait_s)
+                transport.serial.timeout = _READ_S
                 return board
             except TransportError as err:
                 if not left:
@@ -148,8 +150,9 @@ class Board:
             said = self._do(lambda: self._line.read_until(1, b"\n", timeout=20))
         self._answer(said[len(_MARK) :].rstrip())
 
-    def settle(self, quiet_s: float = 1.5, most_s: float = 8) -> None:
+    def settle(self, quiet_s: float = 0.7, most_s: float = 6) -> None:
         """Wait until a restarting board has said what it says."""
+        self._line.serial.timeout = quiet_s
         end = time.monotonic() + most_s
         while time.monotonic() < end:
             if not self._do(lambda: self._line.read_until(1, b"\n", timeout=quiet_s)):
