@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping
 from typing import Any
 
-import cbor2
+from ..core.errors import Malformed
+from ..formats import cbor, eat
 
 _DEEPEST = 8
+_TAGS = frozenset((eat.SIGN1, eat.CWT, eat.BUNDLE))
 _NESTED = 12  # a byte string this long that is itself one CBOR item is shown opened
 
 
@@ -23,17 +24,14 @@ def hexdump(raw: bytes, width: int = 16) -> str:
 
 
 def _open(raw: bytes) -> Any:
-    stream = io.BytesIO(raw)
-    item = cbor2.CBORDecoder(stream, read_size=1, max_depth=_DEEPEST * 2).decode()
-    if stream.tell() != len(raw):
-        raise ValueError("more than one item")
-    return item
+    # strictly, for a device may choose a digest that opens as a list which holds itself
+    return cbor.read(raw, tags=_TAGS)
 
 
 def _lines(item: Any, depth: int) -> list[str]:
     pad = "  " * depth
-    if isinstance(item, cbor2.CBORTag):
-        return _wrapped(f"{pad}{item.tag}(", _lines(item.value, depth + 1), f"{pad})")
+    if isinstance(item, cbor.Tagged):
+        return _wrapped(f"{pad}{item.number}(", _lines(item.item, depth + 1), f"{pad})")
     if isinstance(item, (list, tuple)) and item:
         inner = [_comma(_lines(each, depth + 1)) for each in item]
         return _wrapped(f"{pad}[", [line for block in inner for line in block], f"{pad}]")
@@ -50,7 +48,7 @@ def _bytes(item: bytes, depth: int) -> list[str]:
     if len(item) >= _NESTED and item[0] >> 5 in (4, 5, 6) and depth < _DEEPEST:
         try:
             return _wrapped(f"{pad}<<", _lines(_open(item), depth + 1), f"{pad}>>")
-        except (cbor2.CBORDecodeError, ValueError):
+        except Malformed:
             pass  # a digest may begin like a map
     return [f"{pad}h'{item.hex()}'"]
 
