@@ -291,3 +291,19 @@ def test_an_unknown_private_label_is_refused() -> None:
 def test_a_claims_set_of_noise_is_refused(raw: bytes) -> None:
     with pytest.raises(Rejected):
         read_claims_set(raw, forge.hashlib.sha256(raw).digest())
+
+
+def test_a_payload_cut_anywhere_is_refused_even_when_signed() -> None:
+    payload = BOARD.claims(NONCE, iat=1_790_000_000)
+    for end in range(len(payload)):
+        with pytest.raises(Malformed) as refused:
+            read_token(said_by(payload[:end]))
+        assert refused.value.code == "cbor.truncated", end
+
+
+def test_a_set_cut_anywhere_is_refused_even_when_signed() -> None:
+    raw = BOARD.set()
+    for end in range(len(raw)):
+        with pytest.raises(Malformed) as refused:
+            read_claims_set(raw[:end], forge.hashlib.sha256(raw[:end]).digest())
+        assert refused.value.code == "cbor.truncated", end
