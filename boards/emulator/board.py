@@ -17,6 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from emulator.folder import HERE, Order
+from emulator.trouble import Trouble
 from emulator.vm import Vm
 
 POWER_ON, HARD, WATCHDOG, DEEPSLEEP, SOFT = 1, 2, 3, 4, 5
@@ -68,6 +69,27 @@ class Board:
             return bool(kept.get("troth", {}).get("sealed") == 1)
         return False
 
+    def workbench(self, *jobs: dict[str, str]) -> None:
+        """Work on the flash with the power off: put files from the host, remove, append."""
+        self.power_off()
+        (self.at / "jobs.json").write_text(json.dumps(jobs))
+        self._run_once("import _bench")
+        (self.at / "jobs.json").unlink()
+
+    def first_boot(self) -> None:
+        """The line's first boot formats the flash and lays the ordered files on it."""
+        files = self.order.files
+        jobs = (
+            [
+                {"put": "/" + p.relative_to(files).as_posix(), "from": str(p.resolve())}
+                for p in sorted(files.rglob("*"))
+                if p.is_file()
+            ]
+            if files
+            else []
+        )
+        self.workbench({"stock": "boot.py"}, *jobs)
+
     def power_on(self) -> None:
         """Cold start: the clock and the RTC memory are lost."""
         for name in ("rtc.ms", "rtc.memory", "sleep.ms"):
@@ -100,18 +122,33 @@ class Board:
 
     # --- the VM
 
-    def _start(self, cause: int, raw: bool) -> None:
-        self._wire, slave = os.openpty()
-        _as_console(slave)
-        os.set_blocking(self._wire, False)
-        heap = (int(str(self.facts["heap_bytes"])) + ROM_HEAP) * self._vm.heap_factor
-        env = {
+    def _environment(self, cause: int, raw: bool) -> dict[str, str]:
+        return {
             "TROTH_BOARD": str(self.at),
             "TROTH_CAUSE": str(cause),
             "TROTH_RAW": "1" if raw else "0",
             "TROTH_POWER_ON_MS": str(self._power_on_ms),
             "MICROPYPATH": "",
         }
+
+    def _run_once(self, program: str) -> None:
+        said = subprocess.run(
+            [*self._vm.argv, "-c", program],
+            cwd=HERE / "rom" / "boot",
+            env=self._environment(POWER_ON, raw=False),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        if said.returncode:
+            last = (said.stdout + said.stderr).strip().splitlines()[-1:]
+            raise Trouble("board.flash", f"{self.order.name}: {' '.join(last) or 'the VM ended'}")
+
+    def _start(self, cause: int, raw: bool) -> None:
+        self._wire, slave = os.openpty()
+        _as_console(slave)
+        os.set_blocking(self._wire, False)
+        heap = (int(str(self.facts["heap_bytes"])) + ROM_HEAP) * self._vm.heap_factor
         self._mute = self.sealed
         self._process = subprocess.Popen(
             [*self._vm.argv, "-X", f"heapsize={heap}", "-c", "import _boot"],
@@ -119,7 +156,7 @@ class Board:
             stdout=slave,
             stderr=slave,
             cwd=HERE / "rom" / "boot",
-            env=env,
+            env=self._environment(cause, raw),
             start_new_session=True,
             preexec_fn=_take_console,
         )

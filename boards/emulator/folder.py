@@ -7,11 +7,14 @@ import json
 import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emulator.chips import BOARDS, Chip, load_chip
 from emulator.efuse import new_fuses
 from emulator.image import App, build_bootloader, build_image, sign_image
+
+if TYPE_CHECKING:
+    from emulator.signing import BootKey
 
 HERE = Path(__file__).resolve().parent
 SECTOR = 4096
@@ -83,18 +86,31 @@ def make_folder(at: Path, order: Order, spare_fuses: tuple[str, ...] = ()) -> No
     _freeze(at, order.profile)
 
 
-def stock_image(chip: Chip, profile: str, name: str = "micropython", version: str = "") -> bytes:
+def stock_image(chip: Chip, profile: str) -> bytes:
     """The image a board carries when none is given."""
+    return release_image(chip, profile, "micropython", "v1.25.0")
+
+
+def release_image(
+    chip: Chip,
+    profile: str,
+    name: str,
+    version: str,
+    secure_version: int | None = None,
+    key: Path | None = None,
+) -> bytes:
+    """One build: a hardened one has the agent frozen in and is signed."""
     hardened = profile == "P2"
-    app = App(name, version or "v1.25.0", 1 if hardened else 0, hardened)
-    image = build_image(chip, app)
-    return sign_image(image, _boot_key()) if hardened else image
+    if secure_version is None:
+        secure_version = 1 if hardened else 0
+    image = build_image(chip, App(name, version, secure_version, hardened))
+    return sign_image(image, _boot_key(key)) if hardened else image
 
 
-def _boot_key() -> Any:
+def _boot_key(path: Path | None = None) -> BootKey:
     from emulator.signing import boot_key  # loading the crypto library takes longer than a boot
 
-    return boot_key()
+    return boot_key(path)
 
 
 def _facts(

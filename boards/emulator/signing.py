@@ -1,10 +1,11 @@
-"""The emulator's own boot key: RSA-3072 for Secure Boot v2, made once per user, outside the repo."""
+"""The emulator's own boot key: RSA-3072 for Secure Boot v2, one per user, outside the repo."""
 
 from __future__ import annotations
 
 import hashlib
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -75,8 +76,6 @@ def _make(path: Path) -> None:
     new = path.with_suffix(f".{os.getpid()}")
     with os.fdopen(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
         file.write(pem)
-    try:
-        os.link(new, path)  # two makers at once: the first one's key stays
-    except FileExistsError:
-        pass
+    with suppress(FileExistsError):  # two makers at once: the first one's key stays
+        os.link(new, path)
     new.unlink()

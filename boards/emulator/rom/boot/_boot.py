@@ -1,6 +1,5 @@
 # Power-on inside the VM: take the host's files in hand, mount the flash, hide the host, start.
 # Runs with the host's file system still at "/"; nothing of it is reachable afterwards.
-import builtins
 import sys
 
 import __main__
@@ -19,7 +18,6 @@ def _mount():
     vfs.umount("/")
     _flash.mount()
     vfs.mount(rom, _board.ROM)
-    vfs.mount()
     sys.path[:] = ["", _board.ROM, ".frozen", "/lib"]
     sys.argv[:] = []
 
@@ -44,7 +42,6 @@ def start():
 
     _mount()
     _stand_in()
-    builtins._emu = _board
     for patch in _board.patches():
         __import__(patch)
     _shim.start(_forget())

@@ -17,8 +17,6 @@ class _Module:
         return getattr(self._real, name)
 
 
-
-
 _engine = sys.implementation
 
 
@@ -61,4 +59,15 @@ _vfs = _Module(vfs, ("VfsPosix", "VfsRom"))
 _vfs.mount = _mount
 _vfs.rom_ioctl = _rom_ioctl
 
-STANDINS = {"sys": _sys, "micropython": _micropython, "vfs": _vfs}
+
+# the u- names force a built-in module; here the built-in is the fake
+class _Built:
+    def __init__(self, name):
+        self._name = name
+
+    def __getattr__(self, attribute):
+        return getattr(__import__(self._name), attribute)
+
+
+STANDINS = {"sys": _sys, "micropython": _micropython, "vfs": _vfs, "_emu": _board}
+STANDINS.update(("u" + name, _Built(name)) for name in ("os", "time", "machine"))

@@ -27,8 +27,8 @@ class Flash:
             return 0
 
 
-# A new board's vfs partition is blank: the first boot formats it, as inisetup.py does.
-def mount():
+# A blank partition is formatted, as inisetup.py does on the first boot.
+def mount(at="/"):
     size = _board.facts["vfs_size"]
     try:
         flash = Flash(_board.host.open("/flash.bin", "r+b"), size // _BLOCK)
@@ -39,22 +39,5 @@ def mount():
         flash.file.write(b"\xff")
         vfs.VfsLfs2.mkfs(flash)
         disk = vfs.VfsLfs2(flash)
-    vfs.mount(disk, "/")
-    if _board.facts.get("new") and not _board.read("flash.made"):
-        _first_boot(disk)
-
-
-# inisetup.py leaves this boot.py on every new ESP32
-def _first_boot(disk):
-    with disk.open("/boot.py", "w") as file:
-        file.write(_BOOT_PY)
-    _board.write("flash.made", b"1")
-
-
-_BOOT_PY = """\
-# This file is executed on every boot (including wake-boot from deepsleep)
-#import esp
-#esp.osdebug(None)
-#import webrepl
-#webrepl.start()
-"""
+    vfs.mount(disk, at)
+    return disk

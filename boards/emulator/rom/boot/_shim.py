@@ -1,4 +1,4 @@
-# The REPL of an ESP32 board: raw, raw paste and friendly mode, Ctrl-C, soft reset, boot.py, main.py.
+# The REPL of an ESP32: raw, raw paste and friendly mode, Ctrl-C, soft reset, boot.py, main.py.
 # The unix port of this version has none that mpremote could drive. Its rules are those of
 # shared/runtime/pyexec.c.
 import io
@@ -6,7 +6,7 @@ import sys
 import termios
 
 import _board
-import micropython
+
 import select
 
 _ISIG = 1
@@ -283,7 +283,7 @@ def _exists(name):
 
 
 def _run_file(name, scope):
-    return not _exists(name) or _guard(lambda: execfile(name, scope))
+    return not _exists(name) or _guard(lambda: execfile(name, scope))  # noqa: F821 (a builtin here)
 
 
 # A sealed build has no REPL: when its main.py ends, nothing follows but a restart.
@@ -292,7 +292,7 @@ def _run_sealed(scope):
     for name in ("boot.py", "main.py"):
         try:
             if _exists(name):
-                execfile(name, scope)
+                execfile(name, scope)  # noqa: F821
         except BaseException as error:
             _show(error)
     _board.native_time.sleep_ms(1000)

@@ -1,4 +1,5 @@
-# NVS: names, types and errors as ESP-IDF has them. What is set counts at once and is kept by commit().
+# NVS: names, types and errors as ESP-IDF has them. commit() keeps what was set.
+import _emu
 import binascii
 import json
 

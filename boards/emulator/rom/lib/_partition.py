@@ -1,4 +1,6 @@
 # Partitions over files of the board's folder; a blank rest reads as erased flash.
+import _emu
+
 _BLOCK = 4096
 _TABLE = _emu.facts["partitions"]
 _FIELDS = ("type", "subtype", "addr", "size", "label", "encrypted")

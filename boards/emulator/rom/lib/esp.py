@@ -1,4 +1,5 @@
 # esp: the flash chip by address. On a chip with flash encryption this is what lies there: noise.
+import _emu
 import hashlib
 
 from _partition import _TABLE, _read

@@ -1,4 +1,5 @@
 # esp32: NVS and Partition over the board's folder, as docs/library/esp32.rst tells.
+import _emu
 from _nvs import NVS
 from _partition import Partition
 

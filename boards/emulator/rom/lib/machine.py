@@ -1,6 +1,9 @@
 # machine: identity, resets, clock, watchdog and the eFuse registers behind mem32.
-from umachine import Signal, idle, time_pulse_us
+import _emu
 
+Signal = _emu.native_machine.Signal
+idle = _emu.native_machine.idle
+time_pulse_us = _emu.native_machine.time_pulse_us
 _REGISTERS = _emu.facts["efuse_base"]
 
 PWRON_RESET = 1

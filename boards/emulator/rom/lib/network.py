@@ -1,5 +1,7 @@
 # network: one station and one access point. The station joins what it is told to join; sockets
 # reach the host's loopback either way.
+import _emu
+
 STA_IF = 0
 AP_IF = 1
 STAT_IDLE = 1000

@@ -1,4 +1,6 @@
 # ntptime: the host's clock stands in for the time server.
+import _emu
+
 host = "pool.ntp.org"
 timeout = 1
 _EPOCH_2000 = 946684800

@@ -1,7 +1,12 @@
 # os as an ESP32 has it: the port's own, without the host.
-from uos import *
+import _emu
+
+_HOST_ONLY = ("getenv", "putenv", "unsetenv", "system", "errno", "VfsPosix", "VfsLfs1")
 
 _own = _emu.native_os
+for _name in dir(_own):
+    if _name[0] != "_" and _name not in _HOST_ONLY:
+        globals()[_name] = getattr(_own, _name)
 _ROM = _emu.ROM
 
 
@@ -53,8 +58,3 @@ def sync():
 
 def dupterm(*stream):
     return None
-
-
-for _name in ("getenv", "putenv", "unsetenv", "system", "errno", "VfsPosix", "VfsLfs1"):
-    globals().pop(_name, None)
-del _name

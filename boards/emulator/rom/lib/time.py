@@ -1,8 +1,13 @@
 # time as an ESP32 has it: epoch 2000, eight fields, a clock that nobody has set yet, and ticks
 # that count from power-on. The clock survives a reset and is lost with the power.
-from utime import sleep, sleep_ms, sleep_us, ticks_add, ticks_diff
+import _emu
 
 _own = _emu.native_time
+sleep = _own.sleep
+sleep_ms = _own.sleep_ms
+sleep_us = _own.sleep_us
+ticks_add = _own.ticks_add
+ticks_diff = _own.ticks_diff
 _EPOCH_2000 = 946684800
 _PERIOD = 0x3FFFFFFF
 _power_on = _emu.power_on_ms

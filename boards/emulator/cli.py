@@ -1,0 +1,270 @@
+"""The emulator's commands: run, list, fault, stop, faults, image, vm. Only this prints."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from emulator import control
+from emulator.chips import PROFILES, chip_ids, load_chip
+from emulator.folder import Order
+from emulator.trouble import USAGE, Trouble
+
+NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+LIST_SCHEMA = "troth/emu/1"
+FAULTS_SCHEMA = "troth/faults/1"
+
+
+def main(words: list[str]) -> int:
+    """Run one command; the exit code."""
+    asked = _parser().parse_args(_json_anywhere(words))
+    try:
+        result: int = asked.act(asked)
+    except Trouble as err:
+        print(err, file=sys.stderr)
+        return err.exit_code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        return 0
+    return result
+
+
+def _json_anywhere(words: list[str]) -> list[str]:
+    """`--json` before the verb means the same as after it."""
+    if words[:1] == ["--json"]:
+        return [*words[1:], "--json"]
+    return words
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="troth emu", description="Boards without hardware.")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+
+    run = verbs.add_parser("run", help="boards in the foreground until Ctrl-C")
+    run.add_argument("-n", type=int, default=1, metavar="N", help="how many boards")
+    run.add_argument("--chip", default="esp32c3", choices=chip_ids())
+    run.add_argument("--profile", default="P0", choices=PROFILES)
+    run.add_argument("--fault", metavar="F", help="see `troth emu faults`")
+    run.add_argument("--files", type=Path, metavar="DIR", help="your main.py and what it needs")
+    run.add_argument("--app", type=Path, metavar="APP.BIN", help="the app image to run as")
+    run.add_argument("--name", metavar="NAME", help="default: the chip and a number")
+    run.add_argument("--scenario", type=Path, metavar="FILE.toml", help="several named boards")
+    run.add_argument("--state-dir", type=Path, metavar="DIR", help="keep the boards' folders")
+    run.add_argument("--json", action="store_true")
+    run.set_defaults(act=_run)
+
+    listing = verbs.add_parser("list", help="the boards that run")
+    listing.add_argument("--json", action="store_true")
+    listing.set_defaults(act=_list)
+
+    fault = verbs.add_parser("fault", help="give a running board a fault")
+    fault.add_argument("name", metavar="NAME")
+    fault.add_argument("fault", metavar="FAULT|none")
+    fault.add_argument("--json", action="store_true")
+    fault.set_defaults(act=_fault)
+
+    stop = verbs.add_parser("stop", help="switch boards off")
+    stop.add_argument("names", nargs="*", metavar="NAME")
+    stop.add_argument("--json", action="store_true")
+    stop.set_defaults(act=_stop)
+
+    faults = verbs.add_parser("faults", help="every fault and what it must cause")
+    faults.add_argument("--json", action="store_true")
+    faults.set_defaults(act=_faults)
+
+    image = verbs.add_parser("image", help="build an app image")
+    image.add_argument("--chip", required=True, choices=chip_ids())
+    image.add_argument("--profile", default="P0", choices=PROFILES)
+    image.add_argument("--version", required=True)
+    image.add_argument("--name", default="micropython", metavar="SWNAME")
+    image.add_argument("--secure-version", type=int, metavar="N")
+    image.add_argument("--key", type=Path, metavar="PEM", help="RSA-3072; default: your own")
+    image.add_argument("-o", dest="out", type=Path, required=True, metavar="APP.BIN")
+    image.add_argument("--json", action="store_true")
+    image.set_defaults(act=_image)
+
+    vm = verbs.add_parser("vm", help="fetch the MicroPython VM")
+    vm.add_argument("--json", action="store_true")
+    vm.set_defaults(act=_vm)
+    return parser
+
+
+def _run(asked: argparse.Namespace) -> int:
+    from emulator.supervisor import Supervisor
+
+    orders = _scenario(asked.scenario) if asked.scenario else _orders(asked)
+    _check(orders)
+
+    def ready(rows: list[dict[str, Any]]) -> None:
+        if asked.json:
+            print(json.dumps({"schema": LIST_SCHEMA, "boards": rows}), flush=True)
+        else:
+            _print_rows(rows)
+
+    async def serve() -> None:
+        await Supervisor(orders, asked.state_dir and asked.state_dir.resolve()).run(ready)
+
+    asyncio.run(serve())
+    return 0
+
+
+def _orders(asked: argparse.Namespace) -> list[Order]:
+    if asked.n < 1:
+        raise Trouble("usage.count", "at least one board", "troth emu run -n 1", USAGE)
+    taken = {row["name"] for row in control.boards()}
+    base = asked.name or asked.chip
+    names: list[str] = []
+    number = 0
+    while len(names) < asked.n:
+        number += 1
+        name = base if asked.name and asked.n == 1 else f"{base}-{number}"
+        if name not in taken or (asked.name and asked.n == 1):
+            names.append(name)
+    return [
+        Order(name, asked.chip, asked.profile, asked.files, asked.app, asked.fault)
+        for name in names
+    ]
+
+
+def _scenario(path: Path) -> list[Order]:
+    try:
+        said = tomllib.loads(path.read_text())
+    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+        raise Trouble("scenario.unreadable", f"{path}: {err}", exit_code=USAGE) from err
+    rows = said.get("board")
+    if not isinstance(rows, list) or not rows:
+        raise Trouble("scenario.empty", f"{path} has no [[board]]", exit_code=USAGE)
+    return [_order(row, path.parent) for row in rows]
+
+
+_KEYS = {"name": str, "chip": str, "profile": str, "files": str, "app": str, "fault": str}
+_ALL_KEYS: dict[str, type] = {**_KEYS, "serial": int}
+
+
+def _order(row: dict[str, Any], base: Path) -> Order:
+    for key, value in row.items():
+        if key not in _ALL_KEYS or type(value) is not _ALL_KEYS[key]:
+            raise Trouble("scenario.key", f"[[board]] {key} = {value!r}", exit_code=USAGE)
+    if "name" not in row:
+        raise Trouble("scenario.key", "a [[board]] has no name", exit_code=USAGE)
+    paths = {key: base / row[key] for key in ("files", "app") if key in row}
+    return Order(**{**row, **paths})
+
+
+def _check(orders: list[Order]) -> None:
+    """Everything that can be refused before a board is made."""
+    from emulator.faults import check_profile
+
+    taken = {row["name"] for row in control.boards()}
+    for order in orders:
+        if not NAME.fullmatch(order.name):
+            raise Trouble(
+                "board.name",
+                f"{order.name!r} is no name for a board",
+                "use a-z, 0-9, dot and dash, at most 32",
+                USAGE,
+            )
+        if order.name in taken:
+            raise Trouble(
+                "board.exists",
+                f"a board called {order.name} runs already",
+                f"troth emu stop {order.name}, or choose another --name",
+                USAGE,
+            )
+        taken.add(order.name)
+        load_chip(order.chip)
+        if order.profile not in PROFILES:
+            raise Trouble("profile.unknown", f"no profile {order.profile}", "P0 or P2", USAGE)
+        if order.serial is not None and not 0 <= order.serial < 1 << 24:
+            raise Trouble("scenario.key", f"serial {order.serial} is no 24-bit number", "", USAGE)
+        if order.fault:
+            check_profile(order.fault, order.profile)
+        if order.files and not order.files.is_dir():
+            raise Trouble("files.missing", f"{order.files} is no directory", "", USAGE)
+        if order.app and not order.app.is_file():
+            raise Trouble(
+                "app.missing", f"{order.app} is no file", "build one: troth emu image", USAGE
+            )
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    for row in rows:
+        fault = f"  {row['fault']}" if row["fault"] else ""
+        print(f"{row['name']}  {row['chip']}  {row['profile']}  {row['port']}{fault}", flush=True)
+
+
+def _list(asked: argparse.Namespace) -> int:
+    rows = control.boards()
+    if asked.json:
+        print(json.dumps({"schema": LIST_SCHEMA, "boards": rows}))
+    else:
+        _print_rows(rows)
+    return 0
+
+
+def _fault(asked: argparse.Namespace) -> int:
+    control.set_fault(asked.name, asked.fault)
+    if asked.json:
+        rows = [row for row in control.boards() if row["name"] == asked.name]
+        print(json.dumps({"schema": LIST_SCHEMA, "boards": rows}))
+    return 0
+
+
+def _stop(asked: argparse.Namespace) -> int:
+    count = control.stop(tuple(asked.names))
+    if asked.json:
+        print(json.dumps({"schema": LIST_SCHEMA, "boards": control.boards()}))
+    else:
+        print(f"{count} switched off", file=sys.stderr)
+    return 0
+
+
+def _faults(asked: argparse.Namespace) -> int:
+    from emulator.faults import as_rows
+
+    rows = as_rows()
+    if asked.json:
+        print(json.dumps({"schema": FAULTS_SCHEMA, "faults": rows}))
+        return 0
+    for row in rows:
+        causes = ", ".join((*row["duties"], *row["findings"], *row["rejected"]))
+        print(f"{row['name']:20} {row['title']}\n{'':20} {causes} -> {row['state']}")
+    return 0
+
+
+def _image(asked: argparse.Namespace) -> int:
+    from emulator.folder import release_image
+
+    image = release_image(
+        load_chip(asked.chip),
+        asked.profile,
+        asked.name,
+        asked.version,
+        asked.secure_version,
+        asked.key,
+    )
+    try:
+        asked.out.write_bytes(image)
+    except OSError as err:
+        raise Trouble("image.unwritable", f"{asked.out}: {err.strerror}", exit_code=USAGE) from err
+    if asked.json:
+        print(json.dumps({"file": str(asked.out), "bytes": len(image)}))
+    return 0
+
+
+def _vm(asked: argparse.Namespace) -> int:
+    from emulator.vm import find_vm
+
+    vm = find_vm()
+    if asked.json:
+        print(json.dumps({"argv": list(vm.argv), "heap_factor": vm.heap_factor}))
+    else:
+        print(" ".join(vm.argv))
+    return 0

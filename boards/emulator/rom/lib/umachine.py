@@ -1,2 +1,0 @@
-# the u- name of machine, which means the built-in one
-from machine import *

@@ -1,2 +1,0 @@
-# the u- name of time, which means the built-in one
-from time import *
