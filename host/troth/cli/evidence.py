@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -68,7 +69,7 @@ def show(eid: str, raw: bool, diag: bool) -> int:
     """What one report said, why it is believed, and what it gave."""
     view = _view(eid, "ref")
     if raw:
-        click.get_binary_stream("stdout").write(view.row.raw)
+        sys.stdout.buffer.write(view.row.raw)
         return OK
     if diag:
         print(view.diag)
