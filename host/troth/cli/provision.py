@@ -63,6 +63,9 @@ def command(ports: tuple[str, ...], **asked: Any) -> int:
         for row in done:
             if row["ok"]:
                 click.echo(f"{row['port']}  {row['name']}  {row.get('state', 'sealed before')}")
+    for row in done:
+        for note in row.get("notes", ()):
+            click.echo(f"note: {row['port']}: {note}", err=True)
     failed = [row for row in done if not row["ok"]]
     return exit_code(failed[0]["code"]) if failed else OK
 
@@ -82,7 +85,8 @@ def _run(
         station = Station(port, order, store, verifier, journal, rows.tell)
         try:
             return {"port": port, "ok": True, **station.run()}
-        except Trouble as trouble:
+        except Exception as err:  # one port's trouble is not its neighbours'
+            trouble = err if isinstance(err, Trouble) else _ours(err)
             rows.trouble(port, trouble)
             return {
                 "port": port,
@@ -96,6 +100,11 @@ def _run(
 
     with ThreadPoolExecutor(min(len(ports), _MOST_AT_ONCE)) as pool:
         return list(pool.map(one, ports))
+
+
+def _ours(err: Exception) -> Trouble:
+    code = "store.unavailable" if type(err).__name__ == "StoreUnavailable" else "internal"
+    return Trouble(code, f"{type(err).__name__}: {err}", fix="run the same command again")
 
 
 def _order(settings: Settings, asked: dict[str, Any]) -> Order:

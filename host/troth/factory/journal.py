@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..trouble import Trouble
+
 
 class Journal:
     """One file in the home, shared by all ports of the line."""
@@ -24,10 +26,16 @@ class Journal:
     def write(self, port: str, mac: str | None, step: str, state: str, **more: Any) -> None:
         """Add a line; it is on disk when this returns."""
         row = {"at": int(time.time()), "port": port, "mac": mac, "step": step, "state": state}
-        with self._lock, self.path.open("a", encoding="utf-8") as file:
-            file.write(json.dumps({**row, **more}, ensure_ascii=False) + "\n")
-            file.flush()
-            os.fsync(file.fileno())
+        line = json.dumps({**row, **more}, ensure_ascii=False) + "\n"
+        try:
+            with self._lock, self.path.open("a", encoding="utf-8") as file:
+                file.write(line)
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as err:
+            raise Trouble(
+                "home.unwritable", f"cannot write {self.path}", why=str(err.strerror)
+            ) from err
 
     def last(self, port: str) -> dict[str, Any] | None:
         """How far a port got; looking for a board and failing is not getting anywhere.

@@ -95,6 +95,7 @@ class Station:
     files: dict[str, bytes] = field(default_factory=dict)  # on the board: path -> SHA-256
     changed: bool = False
     settings: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
     done: dict[str, Any] = field(default_factory=dict)
 
     def run(self) -> dict[str, Any]:
@@ -120,7 +121,7 @@ class Station:
         if self.order.seal:
             self._step("sealed", self._check_sealed)
         self.tell(self.port, self.mac, "done", str(self.done.get("state", "")))
-        return {**self.done, "sealed": self.order.seal}
+        return {**self.done, "sealed": self.order.seal, "notes": self.notes}
 
     def _step(self, name: str, act: Callable[[], Any]) -> Any:
         self.journal.write(self.port, self.mac, name, "begin")
@@ -198,8 +199,15 @@ class Station:
         main = {"/main.py": rest.pop("/main.py")} if "/main.py" in rest else {}
         self._put(board, rest)
         self._put(board, main)  # last: a board pulled out half-way does not start half a product
+        if "/main.py" in self.files and not self._reports(board, main):
+            self.notes.append(
+                "main.py does not call troth_agent: the board reports only when asked"
+            )
         if self.changed:
             board.restart()  # so that boot.py has its say before the board gives its word
+
+    def _reports(self, board: Board, main: Mapping[str, bytes]) -> bool:
+        return b"troth_agent" in (main.get("/main.py") or board.read("/main.py"))
 
     def _put(self, board: Board, files: Mapping[str, bytes]) -> None:
         for path, text in sorted(files.items()):

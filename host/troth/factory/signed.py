@@ -86,7 +86,7 @@ def _envelope(raw: bytes, kind: str) -> tuple[bytes, bytes, bytes]:
     protected, unprotected, payload, signature = item
     if not all(isinstance(part, bytes) for part in (protected, payload, signature)):
         raise _unsigned(kind, "it is not a COSE_Sign1 envelope")
-    if unprotected or len(signature) != 64:
+    if unprotected != {} or len(signature) != 64:
         raise _unsigned(kind, "it is not an ES256 envelope")
     return protected, payload, signature
 
