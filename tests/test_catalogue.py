@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from troth.catalogue import load, run_tests
+from troth.catalogue import dutyfile, load, run_tests
 from troth.catalogue.loader import HERE, Loaded
 from troth.core.claims import DeviceClaims
 from troth.core.device import Observed, Registration
@@ -166,6 +166,12 @@ def _with(tmp_path: Path, text: str) -> Path:
         path.unlink()
     (folder / "duties" / "demo.duty.yaml").write_text(text)
     return folder
+
+
+def test_the_page_on_writing_duties_names_every_field() -> None:
+    page = (HERE / "README.md").read_text()
+    for field in dutyfile.FIELDS:
+        assert f"`{field}`" in page, field
 
 
 def test_a_good_duty_loads(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ _REQUIRED: tuple[str, ...] = (
     *("id", "title", "rationale", "severity", "party", "subject", "needs", "baseline"),
     *("ok", "because", "remedies", "tests"),
 )
-_ALLOWED = {*_REQUIRED, "owed", "when", "turns", "references"}
+FIELDS = {*_REQUIRED, "owed", "when", "turns", "references"}
 # these acts and standards speak to manufacturers, never to who runs a fleet
 MAKERS_LAW = frozenset({"eu-cra", "uk-psti", "eu-red-18031", "etsi-303645-v313"})
 
@@ -93,7 +93,7 @@ def read_duty(path: Path, desk: Desk) -> DutyFile:
 
 def _check_fields(table: Table) -> None:
     for key in table:
-        if key not in _ALLOWED:
+        if key not in FIELDS:
             raise table.refuse("duty.field", f"there is no field named {key}", key)
     for key in _REQUIRED:
         if table.get(key) in (None, "", []):

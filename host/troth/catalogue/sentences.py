@@ -42,8 +42,10 @@ def _template(text: str, claims: Mapping[str, Claim]) -> Piece:
         if name not in claims:
             raise Trouble("duty.unknown-name", f"there is no claim named {name}")
         holes.append(_hole(claims[name]))
+    if not holes:
+        return lambda _: text
     frame = "{}".join(part.replace("{", "{{").replace("}", "}}") for part in parts[::2])
-    return lambda facts: frame.format(*(hole(facts) for hole in holes))
+    return lambda facts: frame.format(*[hole(facts) for hole in holes])
 
 
 def _hole(claim: Claim) -> Piece:
@@ -89,11 +91,11 @@ def _number(claim: Claim, value: int) -> str:
 
 def _instant(value: int) -> str:
     try:
-        moment = datetime.fromtimestamp(value, UTC)
+        moment = datetime.fromtimestamp(value, UTC).isoformat(" ", "minutes")
     except (ValueError, OverflowError, OSError):
         return f"instant {value}"
-    at_midnight = value % _UNITS[0][0] == 0
-    return moment.strftime("%Y-%m-%d" if at_midnight else "%Y-%m-%d %H:%M UTC")
+    at_midnight = value % 86_400 == 0
+    return moment[:10] if at_midnight else f"{moment[:16]} UTC"
 
 
 def span(seconds: int) -> str:

@@ -189,6 +189,7 @@ def answer(facts: Facts, duty: Duty) -> Answer:
 
 
 _FAULT = Answer(Outcome.ERROR)
+_FALLS_SHORT = (Outcome.NOT_MET, Outcome.NOT_SHOWN)
 
 
 def is_withheld(facts: Facts, given: Answer) -> bool:
@@ -214,7 +215,7 @@ def say(facts: Facts, duty: Duty, given: Answer) -> Appraisal:
     reason = reason_of(given)
     owed_by, owed_because, remedy = None, "", ""
     until = given.turns
-    if given.outcome in (Outcome.NOT_MET, Outcome.NOT_SHOWN):
+    if given.outcome in _FALLS_SHORT:
         owed_by, owed_because = party.owed(facts, duty, reason)
         until = first_after(facts.now, until, party.turns(facts, duty))
         remedy = duty.remedy(owed_by)
