@@ -31,7 +31,7 @@ def command(once: bool, keep: Path | None, pages: str) -> int:
     with tempfile.TemporaryDirectory(prefix="troth-demo-") as made:
         home = keep or Path(made)
         where = "127.0.0.1:0" if once or _taken(pages) else pages
-        with Stage(story, home, pages=where, say=_say) as stage:
+        with Stage(story, home, pages=where, private=once, say=_say) as stage:
             stage.play()
             standings = [(cast, stage.standing(cast)) for cast in story.boards]
             told = [(cast, standing) for cast, standing in standings if standing]

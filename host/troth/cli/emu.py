@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NoReturn
 
 import click
 
@@ -27,5 +28,10 @@ def command(args: tuple[str, ...]) -> int:
 
         result: int = expect.main(words[1:], standalone_mode=False)
         return result
+    return _become([sys.executable, str(bundled("boards") / "emulator"), *words])
+
+
+def _become(argv: list[str]) -> NoReturn:
+    """Ctrl-C and the exit code are the emulator's own business."""
     sys.stdout.flush()
-    os.execv(sys.executable, [sys.executable, str(bundled("boards") / "emulator"), *words])
+    os.execv(argv[0], argv)

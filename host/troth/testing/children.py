@@ -8,7 +8,7 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,9 @@ TROTH = (sys.executable, "-m", "troth")
 class Child:
     """A long-running process that prints one JSON document when it is ready."""
 
-    def __init__(self, argv: Sequence[str], log: Path) -> None:
+    def __init__(
+        self, argv: Sequence[str], log: Path, env: Mapping[str, str] | None = None
+    ) -> None:
         self.log = log
         with log.open("ab") as errors:
             # a session of its own: Ctrl-C reaches us alone, and we end it in order
@@ -31,6 +33,7 @@ class Child:
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 stdin=subprocess.DEVNULL,
+                env=env,
                 start_new_session=True,
             )
 
@@ -77,9 +80,10 @@ class Child:
         return f"exit {self._process.poll()}: " + " | ".join(lines)[-400:]
 
 
-def emulator(*words: str) -> str:
+def emulator(*words: str, env: Mapping[str, str] | None = None) -> str:
     """Run the emulator's command line to its end and give its stdout."""
-    done = subprocess.run([*EMULATOR, *words], capture_output=True, text=True, check=False)
+    argv = [*EMULATOR, *words]
+    done = subprocess.run(argv, capture_output=True, text=True, check=False, env=env)
     if done.returncode:
         raise Trouble("board.emulator", f"emu {words[0]} failed", why=done.stderr.strip()[-400:])
     return done.stdout

@@ -7,6 +7,7 @@ faults. Everything runs through the commands that a maker, an operator or a test
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import time
 from collections.abc import Callable
@@ -43,10 +44,19 @@ class Stage:
     """Everything a story needs, made when entered and ended when left."""
 
     def __init__(
-        self, story: Story, home: Path, *, pages: str = "127.0.0.1:0", age_s: int = 20, say: Say
+        self,
+        story: Story,
+        home: Path,
+        *,
+        pages: str = "127.0.0.1:0",
+        age_s: int = 20,
+        private: bool = True,
+        say: Say,
     ) -> None:
+        """`private` boards are not in this user's `troth emu list`, so stages do not meet."""
         self._story, self._home, self._pages, self._say = story, home, pages, say
         self._age_s = age_s
+        self._env = {**os.environ, "XDG_RUNTIME_DIR": str(home)} if private else None
         self._children: list[Child] = []
         self._ports: dict[str, str] = {}
         self._expected = read_expectations()
@@ -84,7 +94,7 @@ class Stage:
         self._must("good first", self.good_first(timeout_s), self._at_first)
         self._say("now the faults")
         self.spoil_all()
-        self._must("the faults", self._settle(self._at_last, timeout_s), self._at_last)
+        self._must("the faults", self._settle(self.expected, timeout_s), self.expected)
 
     def open_line(self) -> None:
         """Provision every board, several at a time."""
@@ -134,7 +144,7 @@ class Stage:
             if product.later:
                 self._maker.release(product, product.later, cast.chip)
             return
-        emulator("fault", cast.name, cast.fault)
+        emulator("fault", cast.name, cast.fault, env=self._env)
 
     def standing(self, cast: Cast) -> Standing | None:
         """What the verifier says of one board now."""
@@ -170,7 +180,8 @@ class Stage:
         scenario = self._home / "boards.toml"
         scenario.write_text(self._scenario(), encoding="utf-8")
         run = (*EMULATOR, "run", "--scenario", str(scenario), "--json")
-        boards = Child((*run, "--state-dir", str(self._home / "boards")), self._log())
+        state = ("--state-dir", str(self._home / "boards"))
+        boards = Child((*run, *state), self._log(), self._env)
         self._children.append(boards)
         self._ports = {row["name"]: row["port"] for row in boards.document()["boards"]}
 
@@ -185,9 +196,6 @@ class Stage:
                 "profile": product.profile,
                 "app": str(app),
             }
-            if len(product.releases) > 1:
-                old = self._maker.image(product, product.releases[0], cast.chip)
-                said["old_app"] = str(old)
             if cast.fault and self._expected[cast.fault].when == "factory":
                 said["fault"] = cast.fault
             lines.append("[[board]]")
@@ -199,7 +207,8 @@ class Stage:
         expected = self._expected[cast.fault]
         return expected if expected.when == "factory" else self._expected[None]
 
-    def _at_last(self, cast: Cast) -> Expected:
+    def expected(self, cast: Cast) -> Expected:
+        """What the emulator's table says of this board's fault."""
         return self._expected[cast.fault]
 
     def _settle(self, expected: Callable[[Cast], Expected], timeout_s: float) -> list[Cast]:
