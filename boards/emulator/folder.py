@@ -29,8 +29,9 @@ FACTORY_LAYOUT = (
     (APP, FACTORY, 0x10000, 0x1F0000, "factory", "app.bin", True),
     (DATA, FAT, 0x200000, 0x200000, "vfs", "flash.bin", False),
 )
+# nvs is encrypted by the keys in nvs_keys, not as flash
 OTA_LAYOUT = (
-    (DATA, NVS, 0x11000, 0x6000, "nvs", None, True),
+    (DATA, NVS, 0x11000, 0x6000, "nvs", None, False),
     (DATA, OTADATA, 0x17000, 0x2000, "otadata", "otadata.bin", True),
     (DATA, PHY, 0x19000, 0x1000, "phy_init", None, False),
     (DATA, NVS_KEYS, 0x1A000, 0x1000, "nvs_keys", None, True),

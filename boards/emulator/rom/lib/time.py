@@ -1,5 +1,5 @@
-# time as an ESP32 has it: epoch 2000, eight fields, a clock that nobody has set yet, and ticks
-# that count from power-on. The clock survives a reset and is lost with the power.
+# time as an ESP32 has it: epoch 2000, eight fields, and a clock that nobody has set yet.
+# The clock survives a reset and is lost with the power.
 import _emu
 
 _own = _emu.native_time
@@ -8,8 +8,10 @@ sleep_ms = _own.sleep_ms
 sleep_us = _own.sleep_us
 ticks_add = _own.ticks_add
 ticks_diff = _own.ticks_diff
+ticks_ms = _own.ticks_ms  # asyncio's C half counts by the same clock
+ticks_us = _own.ticks_us
+ticks_cpu = _own.ticks_cpu
 _EPOCH_2000 = 946684800
-_PERIOD = 0x3FFFFFFF
 _power_on = _emu.power_on_ms
 
 
@@ -40,18 +42,6 @@ def time():
 
 def time_ns():
     return _now_ms() * 1000000
-
-
-def ticks_ms():
-    return _up_ms() & _PERIOD
-
-
-def ticks_us():
-    return (_own.time_ns() // 1000 - _power_on * 1000) & _PERIOD
-
-
-def ticks_cpu():
-    return _own.ticks_cpu() & _PERIOD
 
 
 def gmtime(seconds=None):
