@@ -12,12 +12,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 import forge
 import house
+from troth.cli import root
 from troth.core.device import Profile
 from troth.factory import manifest, provision
 from troth.factory.enrol import Sale
+from troth.factory.home import make_home
 from troth.factory.image import CHIPS
 from troth.factory.journal import Journal
 from troth.factory.provision import Order, Station
@@ -142,7 +145,6 @@ class Line:
 
     def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         from troth.cli.line import LocalVerifier
-        from troth.factory.home import make_home
         from troth.settings import load_settings
 
         make_home(folder)
@@ -363,3 +365,35 @@ def test_a_journal_line_cut_off_by_a_power_failure_is_passed_by(line: Line) -> N
     said = line.journal.last(PORT)
     assert said
     assert said["step"] == "seal"
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        pytest.param(["--class", "consumer"], "needs --market", id="class-without-market"),
+        pytest.param(["--placed", "2026-03-02"], "needs --market", id="date-without-market"),
+        pytest.param(["--own-use", "--market", "eu"], "do not go together", id="sold-and-own"),
+        pytest.param(["--port", "b", "--name", "x"], "for one port", id="one-name-for-two"),
+    ],
+)
+def test_orders_that_contradict_themselves_are_refused(
+    tmp_path: Path, words: list[str], says: str
+) -> None:
+    make_home(tmp_path)
+    Store.open(f"sqlite:///{tmp_path}/troth.db", create=True).close()
+    words = ["--home", str(tmp_path), "provision", "--port", "a", *words]
+    done = CliRunner().invoke(root, words)
+    assert (done.exit_code, says in done.output) == (2, True)
+
+
+def test_each_port_ends_in_a_row_of_its_own(tmp_path: Path) -> None:
+    make_home(tmp_path)
+    Store.open(f"sqlite:///{tmp_path}/troth.db", create=True).close()
+    words = ["--home", str(tmp_path), "--json", "provision", "--port", "/no/a", "--port", "/no/b"]
+    done = CliRunner().invoke(root, words, standalone_mode=False)
+    said = json.loads(done.stdout)
+    assert [(row["port"], row["code"]) for row in said["boards"]] == [
+        ("/no/a", "port.missing"),
+        ("/no/b", "port.missing"),
+    ]
+    assert done.return_value == 6

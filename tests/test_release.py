@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import cbor2
+import pycddl
 import pytest
 from click.testing import CliRunner, Result
 
@@ -198,6 +199,26 @@ def test_what_is_not_signed_by_the_maker_reaches_no_store(home: Path) -> None:
         (home.parent / "r.cose").write_bytes(record)
         assert troth(home, "release", "add", f"{home.parent}/r.cose").exception
     assert json.loads(troth(home, "release", "list", "--json").stdout)["releases"] == []
+
+
+def test_records_are_what_their_cddl_says(home: Path) -> None:
+    cddl = (Path(signed.__file__).parent / "records.cddl").read_text()
+    # the validator cannot see into a bstr inside a tagged array: each layer by itself
+    header, said = (
+        pycddl.Schema(f"start = {rule}\n{cddl}") for rule in ("protected-header", "said")
+    )
+    add(home)
+    troth(home, "release", "withdraw", "therm-v2@1.4.0", "--reason", "weak")
+    with Store.open(f"sqlite:///{home}/troth.db") as store:
+        (row,) = store.releases()
+    assert row.withdrawal
+    for record in (row.record, row.withdrawal):
+        protected, unprotected, payload, signature = cbor2.loads(record).value
+        header.validate_cbor(protected)
+        said.validate_cbor(payload)
+        assert (unprotected, len(signature)) == ({}, 64)
+    with pytest.raises(pycddl.ValidationError):
+        said.validate_cbor(cbor2.dumps({**draft(), "password": "camera12"}))
 
 
 def test_a_statement_must_cover_the_model(home: Path) -> None:
