@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import random
+import re
 from typing import Any
 
 import pytest
 
 from troth.catalogue import load
+from troth.catalogue.checked import names
 from troth.catalogue.claims import Claim
 from troth.catalogue.compiler import compile_expression
 from troth.catalogue.engine import UNKNOWN, Engine, Expression
@@ -17,7 +19,7 @@ from troth.trouble import Trouble
 LOADED = load()
 CLAIMS = LOADED.claims
 RULES = [(f.duty.id, part) for f in LOADED.files for part in f.expressions]
-CASES = 200  # times 76 expressions: about 15,000
+CASES = 300  # times 76 expressions: about 22,000
 
 # forms that no duty of today uses, but a maker's own may
 FORMS = [
@@ -53,12 +55,13 @@ def _value(claim: Claim, rng: random.Random) -> Any:
             return [rng.choice(_WORDS) for _ in range(rng.randrange(4))]
 
 
-def _compare(expression: Expression, seed: str) -> None:
+def _compare(expression: Expression, seed: str, *, cases: int = CASES) -> None:
     rng = random.Random(seed)
     compiled = compile_expression(expression, CLAIMS)
-    for _ in range(CASES):
+    asked = [(name, CLAIMS[name]) for name in names(expression.tree)]
+    for _ in range(cases):
         share = rng.choice([0.0, 0.2, 0.6])
-        said = {n: _value(c, rng) for n, c in CLAIMS.items() if rng.random() >= share or n == "now"}
+        said = {n: _value(c, rng) for n, c in asked if rng.random() >= share or n == "now"}
         given = {n: tuple(v) if isinstance(v, list) else v for n, v in said.items()}
         ours = compiled(facts_of(given, CLAIMS))
         theirs = expression.evaluate(said)
@@ -82,6 +85,49 @@ def test_every_rule_is_what_cel_says(duty: str, expression: Expression) -> None:
 def test_every_form_is_what_cel_says(text: str) -> None:
     expression = Engine(CLAIMS).check(text, "bool")
     _compare(expression, text)
+
+
+_LEAVES = {
+    "bool": ["d.flash_enc", "d.nvs_enc", "r.enrolled", "true", "false"],
+    "int": ["d.secver_fuse", "v.skew_s", "m.support_end", "now", "3"],
+    "string": ["d.jtag", "d.repl", "r.market", '"a"', '"nvs"'],
+    "list": ["r.anchors", "d.secure_boot_digests", '["a", d.jtag]', '["", "a"]'],
+}
+_FORMS = {
+    "bool": [
+        "({bool} && {bool})",
+        "({bool} || {bool})",
+        "!{bool}",
+        "({bool} ? {bool} : {bool})",
+        "({int} < {int})",
+        "({int} == {int})",
+        "({bool} != {bool})",
+        "({string} >= {string})",
+        "({string} in {list})",
+        "{string}.startsWith({string})",
+        "{list}.all(x, x in {list} || {bool})",
+        "{list}.exists(y, y == {string} && {bool})",
+    ],
+    "int": ["({int} + {int})", "({int} - {int})", "{list}.size()", "({bool} ? {int} : {int})"],
+    "string": ["({bool} ? {string} : {string})"],
+    "list": ["[{string}, {string}]", "({bool} ? {list} : {list})"],
+}
+
+
+def _invent(rng: random.Random, kind: str, depth: int) -> str:
+    if depth == 0 or rng.random() < 0.2:
+        return rng.choice(_LEAVES[kind])
+    parts = re.split(r"{(\w+)}", rng.choice(_FORMS[kind]))
+    parts[1::2] = [_invent(rng, name, depth - 1) for name in parts[1::2]]
+    return "".join(parts)
+
+
+def test_invented_rules_are_what_cel_says() -> None:
+    rng = random.Random(9711)
+    engine = Engine(CLAIMS)
+    for _ in range(300):
+        text = _invent(rng, "bool", 3)
+        _compare(engine.check(text, "bool"), text, cases=20)
 
 
 @pytest.mark.parametrize(
