@@ -95,10 +95,15 @@ def read_token(verified: VerifiedEvidence) -> Token:
     return token
 
 
-def read_claims_set(raw: bytes, digest: bytes) -> ClaimsSet:
-    """Read a detached claims-set that must have this SHA-256 (`set.mismatch` otherwise)."""
+def check_set_digest(raw: bytes, digest: bytes) -> None:
+    """Raise Malformed `set.mismatch` unless these are the bytes that the token signed."""
     if hashlib.sha256(raw).digest() != digest:
         raise Malformed("set.mismatch", "not the claims-set that was signed", path="set")
+
+
+def read_claims_set(raw: bytes, digest: bytes) -> ClaimsSet:
+    """Read a detached claims-set that must have this SHA-256 (`set.mismatch` otherwise)."""
+    check_set_digest(raw, digest)
     said = fields(read_map(raw, "set"), SET_CLAIMS, "set")
     said |= said.pop("measurements")
     said |= said.pop("private")

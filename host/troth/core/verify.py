@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .claims import ClaimsSet, Token, read_claims_set, read_token
+from .claims import ClaimsSet, Token, check_set_digest, read_claims_set, read_token
 from .duties import Facts
 from .evidence import Evidence, parse_evidence
 from .freshness import Challenge, check_freshness
@@ -59,7 +59,10 @@ def described(report: Report, known: ClaimsSet | None) -> ClaimsSet | None:
     travelled = report.verified.claims_set
     if travelled is None:
         return known
-    return read_claims_set(travelled, digest)
+    if known is None:
+        return read_claims_set(travelled, digest)
+    check_set_digest(travelled, digest)
+    return known
 
 
 def verdict_on(facts: Facts, catalogue: Catalogue) -> Verdict:
