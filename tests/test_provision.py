@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 import re
@@ -95,8 +96,6 @@ class FakeBoard:
                 "key_origin": "nvs",
             }
         nonce = re.findall(r"'([0-9a-f]+)'", call)[0]
-        import base64
-
         evidence = self.device.bundle(bytes.fromhex(nonce))
         return {"evidence": base64.b64encode(evidence).decode()}
 
@@ -246,6 +245,17 @@ def test_a_sealed_board_is_checked(line: Line) -> None:
     open_still = hardened(2)
     open_still.sealable = False
     assert code_of(line, open_still, replace(ORDER, seal=True)) == "board.not-sealed"
+
+
+def test_a_sealed_units_history_begins_behind_the_seal(line: Line) -> None:
+    board = hardened()
+    done = line.run(board, replace(ORDER, seal=True))
+    assert line.store.latest_evidence(done["device"]) is None
+    (row,) = line.store.provisionings(done["device"])
+    record = json.loads(row.record)
+    evidence = base64.b64decode(record["evidence"])
+    assert evidence == board.device.bundle(bytes.fromhex(record["nonce"]))
+    assert line.store.set_raw(row.provisioning.claims_digest)
 
 
 def test_a_line_that_stopped_while_sealing_goes_on(line: Line) -> None:

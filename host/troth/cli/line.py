@@ -14,6 +14,7 @@ from ..core.duties import Outcome
 from ..core.freshness import Challenge
 from ..core.verdict import Catalogue, State, Verdict
 from ..core.verify import Report, verdict_on
+from ..factory.provision import Preview
 from ..ingest.outcomes import Judged, NotTaken, TurnedAway
 from ..ingest.pipeline import Pipeline
 from ..ingest.results import Results
@@ -41,19 +42,22 @@ class LocalVerifier:
         """A fresh challenge."""
         return self._pipeline.challenge()
 
-    def shortfalls(
+    def preview(
         self, unit: Registration, report: Report, claims_set: ClaimsSet, sealed: bool
-    ) -> tuple[str, ...]:
-        """Duties not met by a unit as it leaves the line; what it merely kept back is not shown."""
+    ) -> Preview:
+        """Judge a unit as it leaves the line; what it merely kept back does not count as short."""
         self._pipeline.context.refresh()
         now = self._pipeline.clock()
         facts = self._pipeline.context.facts(unit, 1, report.token, claims_set, now=now)
         if sealed:
             facts = replace(facts, d=replace(facts.d, repl="sealed"))
-        said = verdict_on(facts, self._catalogue).appraisals
-        return tuple(
-            each.duty for each in said if each.outcome is Outcome.NOT_MET and each.reason is None
+        verdict = verdict_on(facts, self._catalogue)
+        short = (
+            each.duty
+            for each in verdict.appraisals
+            if each.outcome is Outcome.NOT_MET and each.reason is None
         )
+        return Preview(told(verdict), tuple(short))
 
     def submit(self, session: str, raw: bytes) -> dict[str, Any]:
         """Judge and record. Raises Trouble with the code of the rejection."""

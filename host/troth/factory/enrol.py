@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from dataclasses import dataclass, replace
 
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -150,9 +151,13 @@ def enrol(
     seen: Seen,
     line: Provisioning,
     *,
+    proof: tuple[bytes, bytes],
     at: int,
 ) -> None:
-    """Write unit, key and record; what stands already is left as it is."""
+    """Write unit, key and record; what stands already is left as it is.
+
+    `proof` is the nonce and the evidence that answered it, kept in the line's record.
+    """
     kid = known_key(seen, row.id).key_id
     key = KeyRow(kid, row.id, row.ueid, seen.public_key, origin=seen.key_origin, created=at)
     if before is None:
@@ -172,5 +177,6 @@ def enrol(
     # a later run of the line is no new birth: only another profile or more fuses make a new record
     if record is None or (record.profile, record.fuses) != (line.profile, line.fuses):
         said = {"mac": seen.mac, "chip": seen.chip, "key": kid.hex(), "fuses": seen.fuses,
-                "profile": line.profile.value, "model": seen.model}  # fmt: skip
+                "profile": line.profile.value, "model": seen.model,
+                "nonce": proof[0].hex(), "evidence": b64encode(proof[1]).decode()}  # fmt: skip
         store.add_provisioning(row.id, line, json.dumps(said, sort_keys=True).encode())

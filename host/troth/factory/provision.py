@@ -45,15 +45,23 @@ print('troth: '+json.dumps(r))
 _BARE = {"oemid": 0, "swname": "main", "swversion": "0", "interval_s": 60}
 
 
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a unit would be found, and which duties it demonstrably does not meet."""
+
+    told: dict[str, Any]
+    short: tuple[str, ...]
+
+
 class Verifier(Protocol):
     """The verifier behind the line, in this process."""
 
     def challenge(self) -> Challenge: ...
 
-    def shortfalls(
+    def preview(
         self, unit: Registration, report: Report, claims_set: ClaimsSet, sealed: bool
-    ) -> tuple[str, ...]:
-        """Duties that this unit does not meet as it leaves the line; nothing is recorded."""
+    ) -> Preview:
+        """Judge a unit as it leaves the line; nothing is recorded."""
 
     def submit(self, session: str, raw: bytes) -> dict[str, Any]:
         """Judge and record; `state`, `failing`, `owed_by`."""
@@ -264,7 +272,11 @@ class Station:
         return profile
 
     def _attest(self, board: Board, seen: Seen) -> None:
-        """First evidence, verified in memory; only then unit, key and record are written."""
+        """First evidence, verified in memory; only then unit, key and record are written.
+
+        A unit that is yet to be sealed is not finished: its evidence stays in the line's record,
+        and its history begins with its first report from behind the seal.
+        """
         now = int(time.time())
         before = enrol.check(self.store, seen, rekey=self.order.rekey)
         row = enrol.draft(
@@ -281,8 +293,14 @@ class Station:
         report, claims_set = _verify(raw, seen, row, challenge)
         line = Provisioning(now, seen.profile, seen.fuses, claims_set.digest)
         unit = enrol.registration(self.store, row, seen, line)
-        short = self.verifier.shortfalls(unit, report, claims_set, self.order.seal)
-        enrol.enrol(self.store, before, row, seen, replace(line, failing=short), at=now)
+        found = self.verifier.preview(unit, report, claims_set, self.order.seal)
+        line = replace(line, failing=found.short)
+        enrol.enrol(self.store, before, row, seen, line, proof=(challenge.nonce, raw), at=now)
+        if self.order.seal:
+            self.store.add_set(claims_set, report.verified.claims_set or b"", at=now)
+            told = found.told
+        else:
+            told = self.verifier.submit(challenge.session, raw)
         self.done = {
             "device": row.id,
             "name": row.name,
@@ -291,7 +309,7 @@ class Station:
             "model": seen.model,
             "profile": seen.profile.value,
             "key": enrol.known_key(seen, row.id).key_id.hex(),
-            **self.verifier.submit(challenge.session, raw),
+            **told,
         }
 
     def _seal(self, board: Board) -> None:
