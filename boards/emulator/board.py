@@ -13,6 +13,7 @@ import subprocess
 import termios
 import time
 import tty
+from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
@@ -52,6 +53,8 @@ class Board:
         self._wait_handle: asyncio.TimerHandle | None = None
         self._booted = 0.0
         self._quick_ends = 0
+        self._mute = False
+        self._watch_port()
 
     @property
     def facts(self) -> dict[str, object]:
@@ -69,11 +72,15 @@ class Board:
             return bool(kept.get("troth", {}).get("sealed") == 1)
         return False
 
-    def workbench(self, *jobs: dict[str, str]) -> None:
+    def rewrite_facts(self, **changed: object) -> None:
+        """Change what the ROM reads at the next boot."""
+        (self.at / "board.json").write_text(json.dumps({**self.facts, **changed}))
+
+    def workbench(self, *jobs: Mapping[str, object]) -> None:
         """Work on the flash with the power off: put files from the host, remove, append."""
         self.power_off()
         (self.at / "jobs.json").write_text(json.dumps(jobs))
-        self._run_once("import _bench")
+        self.run_once("import _bench")
         (self.at / "jobs.json").unlink()
 
     def first_boot(self) -> None:
@@ -96,7 +103,6 @@ class Board:
             (self.at / name).unlink(missing_ok=True)
         self._power_on_ms = time.time_ns() // 1_000_000
         self._start(POWER_ON, raw=False)
-        self._watch_port()
 
     def power_off(self) -> None:
         """The plug is pulled."""
@@ -131,11 +137,15 @@ class Board:
             "MICROPYPATH": "",
         }
 
-    def _run_once(self, program: str) -> None:
+    def run_once(self, program: str, at: Path | None = None) -> None:
+        """A short life of the VM for work on the board's flash, or on a copy of the board."""
+        env = self._environment(POWER_ON, raw=False)
+        if at:
+            env["TROTH_BOARD"] = str(at)
         said = subprocess.run(
             [*self._vm.argv, "-c", program],
             cwd=HERE / "rom" / "boot",
-            env=self._environment(POWER_ON, raw=False),
+            env=env,
             capture_output=True,
             text=True,
             timeout=60,

@@ -154,8 +154,11 @@ def _order(row: dict[str, Any], base: Path) -> Order:
             raise Trouble("scenario.key", f"[[board]] {key} = {value!r}", exit_code=USAGE)
     if "name" not in row:
         raise Trouble("scenario.key", "a [[board]] has no name", exit_code=USAGE)
-    paths = {key: base / row[key] for key in ("files", "app") if key in row}
-    return Order(**{**row, **paths})
+    said: dict[str, Any] = dict(row)
+    for key in ("files", "app"):
+        if key in said:
+            said[key] = base / said[key]
+    return Order(**said)
 
 
 def _check(orders: list[Order]) -> None:

@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from emulator.trouble import USAGE, Trouble
-
-if TYPE_CHECKING:
-    from emulator.board import Board
 
 FACTORY, FIELD, STATEMENT = "factory", "field", "statement"
 BOTH = ("P0", "P2")
@@ -148,12 +145,12 @@ def check_profile(name: str, profile: str) -> None:
         )
 
 
-def spare_fuses(name: str | None) -> tuple[str, ...]:
-    """Fuses that a faulty line leaves unburned."""
-    return ("DIS_PAD_JTAG", "JTAG_DISABLE") if name == "debug-open" else ()
-
-
-def apply(board: Board, name: str, others: dict[str, Board], factory: bool = False) -> None:
-    """Give this board a fault."""
-    check_known(name)
-    board.fault = None if name == "none" else name
+def check_field(name: str) -> None:
+    """What the factory builds in cannot be done to a board that runs."""
+    fault = check_known(name)
+    if fault and fault.when == FACTORY:
+        raise Trouble(
+            "fault.factory",
+            f"{name} is built in at the factory: a burned fuse stays burned, a release is signed",
+            f"start a new board: troth emu run --profile {fault.profiles[-1]} --fault {name}",
+        )

@@ -112,6 +112,11 @@ def hashed_length(image: bytes) -> int:
     return (at + 16) // 16 * 16
 
 
+def app_name(image: bytes) -> str:
+    """The project name in the app descriptor."""
+    return image[DESCRIPTOR + 48 : DESCRIPTOR + 80].split(b"\0")[0].decode(errors="replace")
+
+
 def tamper(image: bytes) -> bytes:
     """One byte of code changed and the appended hash made right again: the loader is content."""
     end = hashed_length(image)

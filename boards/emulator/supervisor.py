@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from emulator import faults
+from emulator import spoil
 from emulator.board import Board
 from emulator.folder import Order, make_folder
 from emulator.places import runtime_dir
@@ -57,13 +57,13 @@ class Supervisor:
     def _build(self, order: Order, vm: Any) -> None:
         at = self._home / order.name
         if not (at / "board.json").is_file():
-            make_folder(at, order, faults.spare_fuses(order.fault))
+            make_folder(at, order, spoil.spare_fuses(order.fault))
         board = Board(order, at, vm)
         self.boards[order.name] = board
         if not (at / "flash.bin").is_file():
             board.first_boot()
         if order.fault:
-            faults.apply(board, order.fault, self.boards, factory=True)
+            spoil.build_in(board, order.fault, self.boards)
 
     def list(self) -> list[dict[str, Any]]:
         """One row for each board."""
@@ -96,7 +96,7 @@ class Supervisor:
         verb = asked.get("do")
         if verb == "fault":
             board = self.boards[asked["name"]]
-            faults.apply(board, asked["fault"], self.boards)
+            spoil.set_fault(board, asked["fault"], self.boards)
         elif verb == "stop":
             for name in asked["names"]:
                 if name in self.boards:

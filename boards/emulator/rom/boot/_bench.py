@@ -48,6 +48,12 @@ def _do(disk, job):
                     _copy(source, target)
             else:
                 target.write(job["text"].encode())
+    elif "settings" in job:
+        with disk.open(job["settings"], "rb") as file:
+            said = json.load(file)
+        said.update(job["set"])
+        with disk.open(job["settings"], "wb") as file:
+            file.write(json.dumps(said).encode())
     elif "save" in job:
         try:
             with disk.open(job["save"], "rb") as source:

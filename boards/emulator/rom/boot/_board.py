@@ -75,11 +75,6 @@ def alarm_ms(ms):
     _setitimer(0, struct.pack("llll", 0, 0, ms // 1000, ms % 1000 * 1000), None)
 
 
-# hidden modules that a fault laid into the ROM
-def patches():
-    return [n for n in facts.get("patches", ())]
-
-
 def nvs():
     return json.loads(read("nvs.json", b"{}"))
 

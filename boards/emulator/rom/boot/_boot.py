@@ -4,30 +4,10 @@ import sys
 
 import __main__
 import _board
-import _flash
+import _power
 import _shim
-import vfs
 
-_HIDDEN = ("_boot", "_board", "_flash", "_shim", "_facade")
-
-
-# The ROM is one more mount, placed ahead of the port's own frozen modules as frozen code is on a
-# board. The os and vfs fakes leave it out of every listing.
-def _mount():
-    rom = vfs.VfsPosix(_board.folder + "/frozen")
-    vfs.umount("/")
-    _flash.mount()
-    vfs.mount(rom, _board.ROM)
-    sys.path[:] = ["", _board.ROM, ".frozen", "/lib"]
-    sys.argv[:] = []
-
-
-# sys, micropython and vfs are not extensible: the fakes are put where import looks first.
-def _stand_in():
-    import _facade
-
-    for name, module in _facade.STANDINS.items():
-        sys.modules[name] = module
+_HIDDEN = ("_boot", "_board", "_facade", "_flash", "_power", "_shim")
 
 
 def _forget():
@@ -37,14 +17,22 @@ def _forget():
     return __main__.__dict__
 
 
-def start():
-    import _facade  # noqa: F401  (read while the host's files are still there)
+# A fault that sits in the board itself. One in reporting needs an agent to be there.
+def _spoil():
+    for name in _board.facts["patches"]:
+        try:
+            __import__(name)
+        except ImportError:
+            pass
+        sys.modules.pop(name, None)
 
-    _mount()
-    _stand_in()
-    for patch in _board.patches():
-        __import__(patch)
-    _shim.start(_forget())
+
+def start():
+    _power.mount()
+    _power.stand_in()
+    scope = _forget()
+    _spoil()
+    _shim.start(scope)
 
 
 start()
