@@ -7,9 +7,9 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import forge
 from cryptography.hazmat.primitives.asymmetric import ec
 
+import forge
 from troth import catalogue
 from troth.core.device import Lifecycle, Profile, Provisioning
 from troth.core.reference import Policy, Release, Statement

@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import forge
-import house
 import jwt
 import pytest
 
+import forge
+import house
 from troth.core.verdict import State
 from troth.ingest.outcomes import (
     BadEnvelope,

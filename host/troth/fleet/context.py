@@ -44,7 +44,7 @@ class Context:
         self.policy = policy
         self._lock = RLock()
         self._stamp = (-1, -1)
-        self._local = -1
+        self._local = (-1, -1)
         self._next_look = 0.0
         self._signers: dict[bytes, Signer | None] = {}
         self._units: dict[str, Registration | None] = {}
@@ -66,7 +66,7 @@ class Context:
 
         Another process's change is noticed within `NOTICE_S`, this one's own at once.
         """
-        local, now = self.store.changes, monotonic()
+        local, now = (self.store.changes, self.store.foreign_writes), monotonic()
         if local == self._local and now < self._next_look:
             return self._stamp[0]
         self._local, self._next_look = local, now + NOTICE_S

@@ -1,0 +1,106 @@
+"""`troth serve` as a child process: it says when it listens, serves both, and stops when told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from troth.ingest import server
+
+TROTH = (sys.executable, "-c", "from troth.cli import main; main()")
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = tmp_path_factory.mktemp("home")
+    subprocess.run([*TROTH, "init", str(home)], check=True, capture_output=True)
+    return home
+
+
+def serve(home: Path, *args: str) -> subprocess.Popen[str]:
+    ports = ("--bind", "127.0.0.1:0", "--pages", "127.0.0.1:0")
+    return subprocess.Popen(
+        [*TROTH, "--home", str(home), "serve", *(args or ports), "--json"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    child = serve(home)
+    try:
+        line = child.stdout.readline()
+        assert line, child.stderr.read()
+        yield child, json.loads(line)
+    finally:
+        child.kill()
+        child.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_it_says_where_it_listens_and_stops_when_told(home: Path, number: int) -> None:
+    with serving(home) as (child, said):
+        assert said["schema"] == "troth/serve/1"
+        trusted = ssl.create_default_context(cafile=str(home / "certs" / "dev" / "ca.pem"))
+        with httpx.Client(verify=trusted) as client:
+            assert client.get(said["attest"] + "/healthz").json()["status"] == "ok"
+            opened = client.post(said["attest"] + "/challenge-response/v1/newSession")
+            assert opened.status_code == 201
+        if said["pages"]:
+            assert httpx.get(said["pages"]).status_code < 500
+        child.send_signal(number)
+        assert child.wait(timeout=15) == 0
+
+
+def test_a_board_that_trusts_another_ca_is_not_served(home: Path) -> None:
+    with serving(home) as (_, said), pytest.raises(httpx.ConnectError, match="certificate"):
+        httpx.get(said["attest"] + "/healthz")
+
+
+def test_a_busy_port_is_told_before_anything_starts(home: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as holder:
+        port = holder.getsockname()[1]
+        child = serve(home, "--bind", f"127.0.0.1:{port}", "--pages", "127.0.0.1:0")
+        _, err = child.communicate(timeout=30)
+    assert child.returncode == 7
+    assert "error[server.port-busy]" in err
+
+
+def test_who_never_finishes_a_request_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(server, "HEAD_TIMEOUT_S", 0.2)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        raise AssertionError("no request was ever complete")
+
+    async def main() -> float:
+        listener = server.Listener(app, server.listen("127.0.0.1:0"))
+        uvicorn = server._Server(server._config(listener))
+        task = asyncio.create_task(uvicorn.serve(sockets=[listener.sock]))
+        while not uvicorn.started:
+            await asyncio.sleep(0.01)
+        reader, writer = await asyncio.open_connection(*listener.sock.getsockname())
+        writer.write(b"POST /challenge")
+        began = time.monotonic()
+        assert await reader.read() == b""
+        took = time.monotonic() - began
+        writer.close()
+        uvicorn.should_exit = True
+        await task
+        return took
+
+    assert asyncio.run(main()) < 5
