@@ -175,6 +175,8 @@ def _forged(home: Path) -> dict[str, bytes]:
     def again(*parts: Any) -> bytes:
         return cbor2.dumps(cbor2.CBORTag(18, list(parts)))
 
+    s = forge.N - int.from_bytes(signature[32:], "big")
+    twin = signature[:32] + s.to_bytes(32, "big")
     changed = cbor2.dumps({**cbor2.loads(payload), "version": "9.9.9"}, canonical=True)
     return {
         "release.unsigned": payload,
@@ -185,6 +187,7 @@ def _forged(home: Path) -> dict[str, bytes]:
         "release.signature": signed.sign_record(draft(), "release", other),
         "release.signature ": again(protected, unprotected, changed, signature),
         "release.signature  ": again(protected, unprotected, payload, bytes(64)),
+        "release.signature   ": again(protected, unprotected, payload, twin),
         "release.content": signed.sign_record({"model": "x"}, "release", key),
         "release.content ": signed.sign_record({**draft(), "released": "now"}, "release", key),
     }

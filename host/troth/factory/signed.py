@@ -11,25 +11,23 @@ from collections.abc import Mapping
 from typing import Any
 
 import cbor2
-from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDSA,
     EllipticCurvePrivateKey,
     EllipticCurvePublicKey,
 )
-from cryptography.hazmat.primitives.asymmetric.utils import (
-    decode_dss_signature,
-    encode_dss_signature,
-)
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
+from ..core.errors import BadSignature, Malformed
+from ..formats import cbor, cose
 from ..trouble import Trouble
 from .keys import key_id
 
 _SIGN1 = 18
 _ALG, _CONTENT_TYPE, _KID = 1, 3, 4
 _ES256 = -7
-_MAX_BYTES = 64 * 1024
+_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
 
 
 def sign_record(said: Mapping[str, Any], kind: str, key: EllipticCurvePrivateKey) -> bytes:
@@ -38,8 +36,11 @@ def sign_record(said: Mapping[str, Any], kind: str, key: EllipticCurvePrivateKey
     protected = cbor2.dumps(
         {_ALG: _ES256, _CONTENT_TYPE: _type(kind), _KID: key_id(key.public_key())}, canonical=True
     )
-    der = key.sign(_to_sign(protected, payload), ECDSA(hashes.SHA256(), deterministic_signing=True))
-    r, s = decode_dss_signature(der)
+    signed = cose.signature1(protected, payload)
+    r, s = decode_dss_signature(
+        key.sign(signed, ECDSA(hashes.SHA256(), deterministic_signing=True))
+    )
+    s = min(s, _ORDER - s)
     signature = r.to_bytes(32, "big") + s.to_bytes(32, "big")
     return cbor2.dumps(cbor2.CBORTag(_SIGN1, [protected, {}, payload, signature]))
 
@@ -55,15 +56,8 @@ def open_record(raw: bytes, kind: str, key: EllipticCurvePublicKey) -> dict[str,
         raise _unsigned(kind, f"the envelope holds no ES256 {kind} record")
     if header.get(_KID) != key_id(key):
         raise _refused(kind, "it was signed by another key than this home trusts")
-    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
-    try:
-        key.verify(encode_dss_signature(r, s), _to_sign(protected, payload), ECDSA(hashes.SHA256()))
-    except InvalidSignature as err:
-        raise _refused(kind, "the signature does not hold: the record was altered") from err
-    said = _decode(payload, kind)
-    if cbor2.dumps(said, canonical=True) != payload:
-        raise _refused(kind, "the record is not in its one deterministic form")
-    return said
+    _check(key, signature, cose.signature1(protected, payload), kind)
+    return _decode(payload, kind)
 
 
 def record_id(raw: bytes) -> str:
@@ -72,37 +66,37 @@ def record_id(raw: bytes) -> str:
 
 
 def _envelope(raw: bytes, kind: str) -> tuple[bytes, bytes, bytes]:
-    if len(raw) > _MAX_BYTES:
-        raise _unsigned(kind, f"{len(raw)} bytes, at most {_MAX_BYTES}")
     try:
-        tag = cbor2.loads(raw)
-    except (cbor2.CBORDecodeError, ValueError, RecursionError) as err:
-        raise _unsigned(kind, "it is not CBOR") from err
-    item = tag.value if isinstance(tag, cbor2.CBORTag) and tag.tag == _SIGN1 else None
-    if not isinstance(item, list | tuple) or len(item) != 4:
+        tag = cbor.read(raw, tags=frozenset({_SIGN1}))
+    except Malformed as err:
+        raise _unsigned(kind, f"not deterministic CBOR: {err}") from err
+    item = tag.item if isinstance(tag, cbor.Tagged) else None
+    if not isinstance(item, list) or [type(part) for part in item] != [bytes, dict, bytes, bytes]:
         raise _unsigned(kind, "it is not a COSE_Sign1 envelope")
-    if cbor2.dumps(tag) != raw:
-        raise _unsigned(kind, "bytes are left over, or not in their shortest form")
     protected, unprotected, payload, signature = item
-    if not all(isinstance(part, bytes) for part in (protected, payload, signature)):
-        raise _unsigned(kind, "it is not a COSE_Sign1 envelope")
-    if unprotected != {} or len(signature) != 64:
+    if unprotected or len(signature) != 64:
         raise _unsigned(kind, "it is not an ES256 envelope")
     return protected, payload, signature
 
 
 def _decode(raw: bytes, kind: str) -> dict[Any, Any]:
     try:
-        said = cbor2.loads(raw)
-    except (cbor2.CBORDecodeError, ValueError, RecursionError) as err:
-        raise _refused(kind, "its contents are not CBOR") from err
+        said = cbor.read(raw)
+    except Malformed as err:
+        raise _refused(kind, f"its contents are not deterministic CBOR: {err}") from err
     if not isinstance(said, dict):
         raise _refused(kind, "its contents are not a map")
     return said
 
 
-def _to_sign(protected: bytes, payload: bytes) -> bytes:
-    return cbor2.dumps(["Signature1", protected, b"", payload])
+def _check(key: EllipticCurvePublicKey, signature: bytes, signed: bytes, kind: str) -> None:
+    """A record is named by its bytes, so the twin (r, n - s) of a signature must not count."""
+    if int.from_bytes(signature[32:], "big") > _ORDER // 2:
+        raise _refused(kind, "the signature is not in its one form")
+    try:
+        cose.check_es256(key, signature, signed)
+    except BadSignature as err:
+        raise _refused(kind, "the signature does not hold: the record was altered") from err
 
 
 def _type(kind: str) -> str:

@@ -32,8 +32,8 @@ class _Wrong(ValueError):
 def _text(value: object) -> str:
     if type(value) is not str or not value.strip():
         raise _Wrong("want text")
-    if len(value) > 1000:
-        raise _Wrong("want at most 1000 characters", "range")
+    if len(value) > 500:
+        raise _Wrong("want at most 500 characters", "range")
     return value
 
 
@@ -88,6 +88,8 @@ def _flag(value: object) -> bool:
 def _list(value: object) -> tuple[str, ...]:
     if type(value) is not list or not value or not all(type(item) is str for item in value):
         raise _Wrong('want a list of texts such as ["a", "b"]')
+    if len(value) > 64 or max(map(len, value)) > 64:
+        raise _Wrong("want at most 64 texts of at most 64 characters", "range")
     return tuple(value)
 
 
