@@ -152,11 +152,11 @@ def force(line: Line, regime: Regime, unit: Registration, now: int) -> Force:
         return Force.VIEW
     if not _concerns(regime, unit):
         return Force.ELSEWHERE
+    if not decides(line):
+        return Force.SUPPORTS
     if _to_come(line, regime, now):
         return Force.TO_COME
-    if not _binds(line, regime, unit, now):
-        return Force.ELSEWHERE
-    return Force.BINDS if decides(line) else Force.SUPPORTS
+    return Force.BINDS if _binds(line, regime, unit, now) else Force.ELSEWHERE
 
 
 def decides(line: Line) -> bool:

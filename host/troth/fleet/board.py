@@ -7,15 +7,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ..core.duties import Duty, Outcome, Party, Severity, Subject
-from ..core.verdict import Catalogue, Force, Regime, State
+from ..core.verdict import Catalogue, Regime, State
 from ..store.rows import IntervalRow, RejectionRow
 from .context import Context
 from .law import Reading, readings
 from .turned import DAY, Change, Finding, by_duty, findings, fixed, newly_failing
 from .units import Unit, list_units
 from .words import SEVERITIES, STATES_BY_WORST
-
-_SHOWN = (Force.BINDS, Force.TO_COME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +33,7 @@ class Cell:
 class Row:
     duty: Duty
     cells: tuple[Cell, ...]
-    laws: tuple[Reading, ...]  # those that bind some unit, then those to come
+    laws: tuple[Reading, ...]  # those that bind some unit today; none: the baseline alone
     owed: tuple[Party, ...]
 
     @property
@@ -143,7 +141,7 @@ def _rows(
         if any(cell.binds for cell in cells):
             laws = readings(duty, catalogue, kinds, now)
             owed = _owed(duty, units, answers.get(duty.id, ()))
-            rows.append(Row(duty, cells, tuple(law for law in laws if law.force in _SHOWN), owed))
+            rows.append(Row(duty, cells, tuple(law for law in laws if law.binds), owed))
     return sorted(rows, key=lambda row: SEVERITIES.index(row.duty.severity))
 
 

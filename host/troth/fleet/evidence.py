@@ -185,13 +185,14 @@ def _row(name: str, value: Any, wanted: list[Ask], names: Mapping[str, str]) -> 
     failing = [ask for ask in wanted if ask.holds is False]
     # a whole rule says little about one claim unless it fails or nothing else asks
     single = [ask for ask in wanted if "||" not in ask.words]
-    shown = failing or single or wanted
+    shown = failing or single[:1] or wanted[:1]
+    asking = failing or single or wanted
     return ClaimRow(
         f"d.{name}",
         text(value, names),
         "; ".join(dict.fromkeys(_expected(ask, names) for ask in shown)),
         _match(value, wanted),
-        tuple(dict.fromkeys(ask.duty for ask in shown)),
+        tuple(dict.fromkeys(ask.duty for ask in asking)),
     )
 
 

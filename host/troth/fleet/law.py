@@ -56,6 +56,8 @@ def _reading(line: Line, regime: Regime, units: Iterable[Registration], now: int
 
 
 def _words(line: Line, regime: Regime, strength: Force) -> str:
+    if strength is Force.TO_COME and line.placed_from is not None:
+        return f"for units placed from {day(line.placed_from)}"
     if strength is Force.TO_COME:
         return f"from {day(line.since or regime.in_force or 0)}"
     if strength is Force.SUPPORTS and line.clause.status is not Status.MANDATORY:

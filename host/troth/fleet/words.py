@@ -88,8 +88,12 @@ def plain(text: object, limit: int = 200) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
+# controls, formats, surrogates, private use, unassigned; line and paragraph separators
+_OBEYED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+
+
 def _visible(char: str) -> str:
-    if unicodedata.category(char)[0] != "C":
+    if unicodedata.category(char) not in _OBEYED:
         return char
     return f"\\x{ord(char):02x}" if ord(char) < 256 else f"\\u{ord(char):04x}"
 
