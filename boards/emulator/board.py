@@ -17,6 +17,8 @@ from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
 
+from emulator import bootrom
+from emulator.chips import load_chip
 from emulator.folder import HERE, Order
 from emulator.trouble import Trouble
 from emulator.vm import Vm
@@ -54,6 +56,7 @@ class Board:
         self._booted = 0.0
         self._quick_ends = 0
         self._mute = False
+        self.why = ""
         self._watch_port()
 
     @property
@@ -102,7 +105,7 @@ class Board:
         for name in ("rtc.ms", "rtc.memory", "sleep.ms"):
             (self.at / name).unlink(missing_ok=True)
         self._power_on_ms = time.time_ns() // 1_000_000
-        self._start(POWER_ON, raw=False)
+        self._restart(POWER_ON)
 
     def power_off(self) -> None:
         """The plug is pulled."""
@@ -234,6 +237,12 @@ class Board:
     def _restart(self, cause: int) -> None:
         self._wait_handle = None
         self._print(b"ets Jul 29 2019 12:21:46\r\n\r\nrst:0x%x\r\n" % cause)
+        refused = bootrom.refusal(load_chip(self.order.chip), self.order.profile, self.at)
+        if refused:
+            self.state = "halted"
+            self.why = refused
+            self._print(refused.encode() + b"\r\n")
+            return
         self._start(cause, raw=False)
 
     # --- the port

@@ -30,6 +30,8 @@ class Chip:
     id: str
     name: str
     image_chip_id: int
+    image_rodata: int
+    image_code: int
     bootloader_offset: int
     min_chip_rev: int
     heap_bytes: int

@@ -41,7 +41,7 @@ def build_image(chip: Chip, app: App) -> bytes:
     frozen = FROZEN_MARK + b"\0troth_build.py\0" if app.frozen_agent else b""
     text = f"MicroPython {app.name} {app.version}; {chip.machine}".encode() + b"\0"
     rodata = _descriptor(app, seed) + text + frozen + app.contents
-    segments = ((0x3F400020, rodata), (0x40080000, _code(seed)))
+    segments = ((chip.image_rodata, rodata), (chip.image_code, _code(seed)))
     return _with_hash(_header(chip, len(segments)) + _body(segments))
 
 
@@ -49,14 +49,13 @@ def build_bootloader(chip: Chip) -> bytes:
     """A second-stage bootloader: the same container with another descriptor."""
     description = struct.pack("<BBBBI32s24s16x", 80, 0, 0, 0, 1, b"v5.5.2", b"Nov 23 2026 12:00:00")
     seed = hashlib.sha256(chip.id.encode() + b" bootloader").digest()
-    segments = ((0x3FCD0000, description + _code(seed)[:8192]),)
+    segments = ((chip.image_code, description + _code(seed)[:8192]),)
     return _with_hash(_header(chip, len(segments)) + _body(segments))
 
 
 def _header(chip: Chip, segments: int) -> bytes:
-    entry = 0x40080000
     flash = {0x200000: 1, 0x400000: 2, 0x800000: 3, 0x1000000: 4}[chip.flash_bytes] << 4
-    first = struct.pack("<BBBBI", MAGIC, segments, 2, flash, entry)
+    first = struct.pack("<BBBBI", MAGIC, segments, 2, flash, chip.image_code)
     return first + struct.pack(
         "<B3sHBHH4sB", 0xEE, b"", chip.image_chip_id, 0, chip.min_chip_rev, 0xFFFF, b"", 1
     )

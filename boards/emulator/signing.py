@@ -8,6 +8,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
 
@@ -79,3 +80,24 @@ def _make(path: Path) -> None:
     with suppress(FileExistsError):  # two makers at once: the first one's key stays
         os.link(new, path)
     new.unlink()
+
+
+def verify_block(image: bytes, at: int, key_digest: bytes) -> str:
+    """What the boot ROM says of the signature block at this place; empty when it is content."""
+    block = image[at : at + 1216]
+    if len(block) < 1216 or block[:2] != b"\xe7\x02":
+        return "no signature block"
+    digest = hashlib.sha256(image[:at]).digest()
+    if block[4:36] != digest:
+        return "image digest does not match"
+    if hashlib.sha256(block[36:812]).digest() != key_digest:
+        return "signed by a key whose digest is not in eFuse"
+    numbers = rsa.RSAPublicNumbers(EXPONENT, int.from_bytes(block[36:420], "little"))
+    pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+    try:
+        numbers.public_key().verify(
+            block[812:1196][::-1], digest, pss, utils.Prehashed(hashes.SHA256())
+        )
+    except (InvalidSignature, ValueError):
+        return "signature is not valid"
+    return ""

@@ -47,9 +47,13 @@ def set_fault(board: Board, fault: str, others: Boards) -> None:
     board.power_off()
     try:
         _undo(board)
+        board.fault = None
         if fault in _DO:
             _DO[fault](board, others)
         board.fault = None if fault == "none" else fault
+    except Trouble:
+        _undo(board)  # half a fault would be another one
+        raise
     finally:
         board.power_on()
 

@@ -43,6 +43,7 @@ class Supervisor:
                 self._build(order, vm)
             for board in self.boards.values():
                 board.power_on()
+                self._must_start(board)
             server = await asyncio.start_unix_server(self._serve, socket_path)
             ready(self.list())
             await self._stop.wait()
@@ -64,6 +65,17 @@ class Supervisor:
             board.first_boot()
         if order.fault:
             spoil.build_in(board, order.fault, self.boards)
+
+    def _must_start(self, board: Board) -> None:
+        """An image that the chip refuses is the caller's mistake, so say it at once."""
+        if board.state == "halted":
+            order = board.order
+            raise Trouble(
+                "app.refused",
+                f"{order.name}: {board.why}",
+                f"build one: troth emu image --chip {order.chip} --profile {order.profile}"
+                " --version 1.0.0 -o app.bin",
+            )
 
     def list(self) -> list[dict[str, Any]]:
         """One row for each board."""

@@ -49,8 +49,11 @@ def _do(disk, job):
             else:
                 target.write(job["text"].encode())
     elif "settings" in job:
-        with disk.open(job["settings"], "rb") as file:
-            said = json.load(file)
+        try:
+            with disk.open(job["settings"], "rb") as file:
+                said = json.load(file)
+        except OSError:
+            return  # a board without settings names no version
         said.update(job["set"])
         with disk.open(job["settings"], "wb") as file:
             file.write(json.dumps(said).encode())

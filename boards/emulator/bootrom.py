@@ -1,0 +1,42 @@
+"""What the boot ROM checks before it starts an image: container, chip, and who signed it."""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from pathlib import Path
+
+from emulator.chips import Chip
+from emulator.efuse import read_fuses
+from emulator.image import MAGIC, SECTOR, hashed_length
+
+
+def refusal(chip: Chip, profile: str, folder: Path) -> str:
+    """Why this board does not start; empty when it does."""
+    image = (folder / "app.bin").read_bytes()
+    try:
+        said = _container(chip, image)
+    except (struct.error, IndexError):
+        said = "image is cut short"
+    if said or profile != "P2":
+        return said
+    from emulator.signing import verify_block
+
+    fuses = read_fuses(chip, folder / "efuse.bin")
+    words = [fuses.word(chip.boot_digest + 4 * i) for i in range(8)]
+    digest = b"".join(word.to_bytes(4, "little") for word in words)
+    end = hashed_length(image) + 32
+    said = verify_block(image, end + -end % SECTOR, digest)
+    return said and f"secure boot verification failed: {said}"
+
+
+def _container(chip: Chip, image: bytes) -> str:
+    if image[0] != MAGIC:
+        return f"invalid image magic 0x{image[0]:02x}"
+    chip_id = struct.unpack_from("<H", image, 12)[0]
+    if chip_id != chip.image_chip_id:
+        return f"image is for chip id {chip_id}, this chip is {chip.image_chip_id}"
+    end = hashed_length(image)
+    if image[end : end + 32] != hashlib.sha256(image[:end]).digest():
+        return "image hash failed"
+    return ""
