@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import pytest
@@ -293,6 +294,26 @@ def test_pulled_out_at_any_moment_nothing_is_half_registered(line: Line, left: i
     board.plugged = 10_000
     line.run(board)
     assert len(line.store.devices()) == 1
+
+
+def test_a_halted_line_stops_between_steps_and_goes_on_later(line: Line) -> None:
+    board = stock()
+    halt = Event()
+    wrote = board.write
+
+    def write(path: str, text: bytes) -> None:
+        wrote(path, text)
+        halt.set()
+
+    board.write = write  # type: ignore[method-assign]
+    FakeBoard.here = board
+    station = Station(PORT, ORDER, line.store, line.verifier, line.journal, lambda *_: None, halt)
+    with pytest.raises(Trouble) as caught:
+        station.run()
+    assert caught.value.code == "board.stopped"
+    assert manifest.AGENT + "/__init__.py" in board.vfs
+    assert "/troth.json" not in board.vfs
+    assert line.run(board)["device"]
 
 
 def _other_key(board: FakeBoard) -> None:

@@ -74,15 +74,17 @@ def _run(
     ports: tuple[str, ...], order: Order, settings: Settings, store: Any, verifier: Any
 ) -> list[dict[str, Any]]:
     from concurrent.futures import ThreadPoolExecutor
+    from threading import Event
 
     from ..factory.journal import Journal
     from ..factory.provision import Station
 
     journal = Journal(settings.home / "line.jsonl")
     rows = Rows(ports)
+    halt = Event()
 
     def one(port: str) -> dict[str, Any]:
-        station = Station(port, order, store, verifier, journal, rows.tell)
+        station = Station(port, order, store, verifier, journal, rows.tell, halt)
         try:
             return {"port": port, "ok": True, **station.run()}
         except Exception as err:  # one port's trouble is not its neighbours'
@@ -99,7 +101,11 @@ def _run(
             }
 
     with ThreadPoolExecutor(min(len(ports), _MOST_AT_ONCE)) as pool:
-        return list(pool.map(one, ports))
+        try:
+            return list(pool.map(one, ports))
+        except KeyboardInterrupt:
+            halt.set()  # each board ends the step it is in; the same command goes on from there
+            raise
 
 
 def _ours(err: Exception) -> Trouble:

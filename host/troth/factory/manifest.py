@@ -94,7 +94,7 @@ def read_settings(raw: bytes, where: str) -> dict[str, Any]:
     """The maker's settings in a troth.json, checked as the agent will. Trouble `file.settings`."""
     try:
         said = json.loads(raw)
-    except ValueError as err:
+    except (ValueError, RecursionError) as err:
         raise _wrong(where, f"not JSON: {err}") from err
     if not isinstance(said, dict):
         raise _wrong(where, "want an object at top level")

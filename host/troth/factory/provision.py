@@ -13,6 +13,7 @@ import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from threading import Event
 from typing import Any, Protocol
 
 from ..core.claims import ClaimsSet
@@ -96,6 +97,7 @@ class Station:
     verifier: Verifier
     journal: Journal
     tell: Tell
+    halt: Event = field(default_factory=Event)  # set: stop before the next step
     mac: str | None = None
     chip: str = ""
     frozen: bool = False
@@ -132,6 +134,8 @@ class Station:
         return {**self.done, "sealed": self.order.seal, "notes": self.notes}
 
     def _step(self, name: str, act: Callable[[], Any]) -> Any:
+        if self.halt.is_set():
+            raise Trouble("board.stopped", f"stopped before {name}", fix="run it again to go on")
         self.journal.write(self.port, self.mac, name, "begin")
         self.tell(self.port, self.mac, name, "")
         try:
@@ -180,8 +184,7 @@ class Station:
         if given is None and SETTINGS in self.files:
             given = board.read(SETTINGS)
         bare = {**_BARE, "hwmodel": self.order.model or "own-board"}
-        said = json.loads(given) if given else bare
-        self.settings = read_settings(json.dumps(said).encode(), "troth.json")
+        self.settings = read_settings(given or json.dumps(bare).encode(), "troth.json")
         if self.order.model not in (None, self.settings["hwmodel"]):
             raise Trouble(
                 "board.model",

@@ -31,7 +31,7 @@ _MAX_ANSWER = 256 * 1024
 T = TypeVar("T")
 
 _WALK = """
-import os,hashlib
+import os,hashlib,binascii
 def w(d):
  for e in os.ilistdir(d or '/'):
   p=d+'/'+e[0]
@@ -45,7 +45,7 @@ def w(d):
      if not b:
       break
      h.update(b)
-   print('troth: '+repr((p,h.digest())))
+   print('troth: '+binascii.hexlify(h.digest()).decode()+p)
 w('')
 """
 _RENAME = """
@@ -162,7 +162,7 @@ class Board:
         """Every file on the board and its SHA-256."""
         found = {}
         for line in self.lines(_WALK):
-            path, digest = _literal(line)
+            path, digest = _path_and_digest(line)
             found[path] = digest
         return found
 
@@ -200,7 +200,7 @@ class Board:
     def _answer(self, line: bytes) -> dict[str, Any]:
         try:
             said = json.loads(line)
-        except ValueError as err:
+        except (ValueError, RecursionError) as err:
             raise Trouble(
                 "board.answer",
                 f"the board on {self.port} gave no answer that can be read",
@@ -231,14 +231,12 @@ class Board:
             raise _gone(self.port) from err
 
 
-def _literal(line: bytes) -> tuple[str, bytes]:
-    import ast
-
+def _path_and_digest(line: bytes) -> tuple[str, bytes]:
     try:
-        path, digest = ast.literal_eval(line.decode())
-    except (ValueError, SyntaxError) as err:
+        digest, path = bytes.fromhex(line[:64].decode()), line[64:].decode()
+    except ValueError as err:
         raise Trouble("board.answer", "the board's list of files cannot be read") from err
-    if not isinstance(path, str) or not isinstance(digest, bytes):
+    if len(digest) != 32 or not path.startswith("/"):
         raise Trouble("board.answer", "the board's list of files cannot be read")
     return path, digest
 
