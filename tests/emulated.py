@@ -1,0 +1,81 @@
+"""Boards for tests: an emulator of one's own, apart from whatever else the user runs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[1]
+EMULATOR = (sys.executable, str(ROOT / "boards" / "emulator"))
+BIN = Path(sys.executable).parent
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a command left behind."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A running emulator and the commands that reach it."""
+
+    boards: dict[str, dict[str, Any]]
+    folder: Path
+    env: dict[str, str]
+
+    def port(self, name: str) -> str:
+        return str(self.boards[name]["port"])
+
+    def emu(self, *words: str) -> Result:
+        return run(*EMULATOR, *words, env=self.env)
+
+    def mpremote(self, name: str, *words: str, cwd: Path | None = None) -> Result:
+        argv = (str(BIN / "mpremote"), "connect", self.port(name), *words)
+        return run(*argv, env=self.env, cwd=cwd)
+
+    def python(self, name: str, code: str) -> str:
+        said = self.mpremote(name, "exec", code)
+        assert said.code == 0, said
+        return said.out.replace("\r\n", "\n")
+
+
+def run(*argv: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Result:
+    said = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=cwd, timeout=60)
+    return Result(said.returncode, said.stdout, said.stderr)
+
+
+def own_env(at: Path) -> dict[str, str]:
+    """A user of the emulator whom nobody else knows."""
+    runtime = at / "run"
+    runtime.mkdir(exist_ok=True)
+    return {**os.environ, "XDG_RUNTIME_DIR": str(runtime), "XDG_STATE_HOME": str(at / "state")}
+
+
+@contextmanager
+def boards(at: Path, *words: str, scenario: str = "") -> Iterator[Stage]:
+    """Run boards until the end of the block."""
+    env = own_env(at)
+    if scenario:
+        (at / "scenario.toml").write_text(scenario)
+        words = ("--scenario", str(at / "scenario.toml"), *words)
+    folder = at / "boards"
+    argv = (*EMULATOR, "run", "--json", "--state-dir", str(folder), *words)
+    process = subprocess.Popen(argv, stdout=subprocess.PIPE, env=env, text=True)
+    try:
+        assert process.stdout is not None
+        rows = json.loads(process.stdout.readline())["boards"]
+        yield Stage({row["name"]: row for row in rows}, folder, env)
+    finally:
+        process.terminate()
+        process.wait(10)
