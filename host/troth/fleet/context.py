@@ -215,7 +215,7 @@ class Context:
         line = unit.provisioning
         fuses = None
         if line is not None and said.fuses is not None:
-            fuses = fuse_regressions(line.fuses, said.fuses)
+            fuses = _fuse_regressions(line.fuses, said.fuses)
         observed = Observed(
             ueid_bound_to_key=True,  # the walk refuses a token whose ueid is not its signer's
             sig_alg="ES256",  # the one algorithm that the profile speaks
@@ -326,6 +326,9 @@ def shown(claims_set: ClaimsSet) -> frozenset[str]:
     """The `d.` names that a set says something about."""
     said = claims_set.claims
     return frozenset(f"d.{name}" for name in _NAMES if getattr(said, name) is not None)
+
+
+_fuse_regressions = lru_cache(maxsize=4096)(fuse_regressions)
 
 
 def _known_key(row: KeyRow, revoked: bool) -> KnownKey:

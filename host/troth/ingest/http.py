@@ -12,6 +12,7 @@ import logging
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs
@@ -34,6 +35,7 @@ _PROBLEM = b"application/problem+json"
 _WELL_KNOWN = b"application/vnd.veraison.discovery+json"
 _SESSION_PATH = API + "session/"
 _STATUS = {NoSession: 404, SessionSpent: 409, BadEnvelope: 400, Busy: 503}
+_ACCEPT_JSON = json.dumps(ACCEPTS).encode()
 _ACCEPT_LIST = ", ".join(ACCEPTS).encode()
 
 log = logging.getLogger("troth.ingest")
@@ -110,7 +112,7 @@ class Api:
         _check_accept(headers.get(b"accept"))
         challenge = self._pipeline.challenge(wait=False)
         place = b"session/" + challenge.session.encode()
-        body = _dump({"status": "waiting", **_said(challenge)})
+        body = b'{"status":"waiting",%b}' % _said(challenge)
         await _send(send, 201, body, _SESSION, ((b"location", place),))
 
     async def _session(
@@ -147,10 +149,11 @@ class Api:
             found = await asyncio.to_thread(self._pipeline.session, session)
         except NotTaken as err:
             raise Problem(404, err.code, err.text) from err
-        said: dict[str, Any] = {"status": "waiting", **_said(found.challenge)}
+        body = b'{"status":"waiting",%b}' % _said(found.challenge)
         if found.answer is not None:
-            said |= {"status": "complete", "result": found.answer}
-        await _send(send, 200, _dump(said), _SESSION)
+            result = found.answer.encode()
+            body = b'{"status":"complete",%b,"result":"%b"}' % (_said(found.challenge), result)
+        await _send(send, 200, body, _SESSION)
 
     async def _health(self, send: Send) -> None:
         well = await asyncio.to_thread(self._pipeline.store.can_write)
@@ -159,20 +162,31 @@ class Api:
 
 
 def _answer(outcome: Outcome, raw: bytes, media_type: str) -> bytes:
-    said = _said(outcome.challenge)
+    """A session after a message. Put together by hand: nothing in it needs to be escaped."""
     if isinstance(outcome, Waiting):
-        wanted = urlsafe_b64encode(outcome.wanted).rstrip(b"=").decode()
-        return _dump({"status": "waiting", **said, "wanted": [wanted]})
-    evidence = {"type": media_type, "value": b64encode(raw).decode()}
-    return _dump({"status": "complete", **said, "evidence": evidence, "result": outcome.ear})
+        wanted = urlsafe_b64encode(outcome.wanted).rstrip(b"=")
+        return b'{"status":"waiting",%b,"wanted":["%b"]}' % (_said(outcome.challenge), wanted)
+    return b'{"status":"complete",%b,"evidence":{"type":"%b","value":"%b"},"result":"%b"}' % (
+        _said(outcome.challenge),
+        media_type.encode(),
+        b64encode(raw),
+        outcome.ear.encode(),
+    )
 
 
-def _said(challenge: Challenge) -> dict[str, Any]:
-    return {
-        "nonce": b64encode(challenge.nonce).decode(),
-        "expiry": datetime.fromtimestamp(challenge.expires, UTC).strftime("%Y-%m-%dT%H:%M:%SZ"),
-        "accept": ACCEPTS,
-    }
+def _said(challenge: Challenge) -> bytes:
+    """What every answer says of its session."""
+    return b'"nonce":"%b","expiry":"%b","accept":%b' % (
+        b64encode(challenge.nonce),
+        _instant(challenge.expires),
+        _ACCEPT_JSON,
+    )
+
+
+@lru_cache(maxsize=1024)
+def _instant(at: int) -> bytes:
+    """RFC 3339, UTC."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ").encode()
 
 
 def _discovery(pipeline: Pipeline) -> dict[str, Any]:

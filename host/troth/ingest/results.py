@@ -61,15 +61,15 @@ class Results:
         """The result of evidence that was verified, whatever it shows; `severe` are duty ids."""
         said = self._said.get(verdict.device)
         if said is None or not said.is_of(verdict):
-            said = _Said(verdict, _appraised(verdict, profile, severe))
+            said = _Said(verdict, _template(_appraised(verdict, profile, severe)))
             if len(self._said) >= _KEPT:
                 self._said.clear()
             self._said[verdict.device] = said
-        return self._sign(replace(said.appraisal, nonce=challenge.nonce), at, verdict.until)
+        return self._sign(_filled(said.template, challenge, at, verdict.until))
 
     def refused(self, challenge: Challenge, at: int) -> str:
         """A contraindicated result; unknown keys and bad signatures look alike from outside."""
-        return self._sign(ear.rejected(nonce=challenge.nonce), at, None)
+        return self._sign(_filled(_REFUSED, challenge, at, None))
 
     def public_jwk(self) -> dict[str, Any]:
         """What verifies the results (RFC 7517)."""
@@ -77,11 +77,9 @@ class Results:
         x, y = (_b64(part.to_bytes(32, "big")).decode() for part in (point.x, point.y))
         return {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": x, "y": y}
 
-    def _sign(self, appraisal: ear.Appraisal, at: int, until: int | None) -> str:
+    def _sign(self, claims: bytes) -> str:
         """A compact JWS (RFC 7515, RFC 7518 section 3.4)."""
-        result = ear.Result(at, "troth", __version__, {ATTESTER: appraisal}, until)
-        body = _b64(json.dumps(ear.build(result), separators=(",", ":")).encode())
-        signed = self._head + b"." + body
+        signed = self._head + b"." + _b64(claims)
         r, s = decode_dss_signature(self._key.sign(signed, _ES256))
         return (signed + b"." + _b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))).decode()
 
@@ -91,7 +89,7 @@ class _Said:
     """What was last said of a device, for as long as its verdict stands."""
 
     verdict: Verdict
-    appraisal: ear.Appraisal
+    template: bytes
 
     def is_of(self, verdict: Verdict) -> bool:
         held = self.verdict
@@ -122,5 +120,26 @@ def _appraised(verdict: Verdict, profile: Profile, severe: frozenset[str]) -> ea
     )
 
 
+_NO_NONCE = bytes(32)
+_NO_INSTANT = (1 << 53) - 1  # stands where an instant will, and nowhere else
+
+
+def _template(appraisal: ear.Appraisal) -> bytes:
+    """The claims of a result as JSON, with places for the nonce and the instants."""
+    held = {ATTESTER: replace(appraisal, nonce=_NO_NONCE)}
+    claims = ear.build(ear.Result(_NO_INSTANT, "troth", __version__, held))
+    said = json.dumps(claims, separators=(",", ":")).replace("%", "%%")
+    said = said.replace(f'"iat":{_NO_INSTANT}', '"iat":%(at)d%(exp)b')
+    return said.replace(_b64(_NO_NONCE).decode(), "%(nonce)b").encode()
+
+
+def _filled(template: bytes, challenge: Challenge, at: int, until: int | None) -> bytes:
+    exp = b"" if until is None else b',"exp":%d' % until
+    return template % {b"nonce": _b64(challenge.nonce), b"at": at, b"exp": exp}
+
+
 def _b64(raw: bytes) -> bytes:
     return urlsafe_b64encode(raw).rstrip(b"=")
+
+
+_REFUSED = _template(ear.rejected())

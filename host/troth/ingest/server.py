@@ -111,7 +111,7 @@ def _config(listener: Listener) -> uvicorn.Config:
             http=_Patient,
             ws="none",
             lifespan="auto",
-            log_level="error",
+            log_level="critical",
             access_log=False,
             server_header=False,
             date_header=False,

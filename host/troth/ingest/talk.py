@@ -11,6 +11,7 @@ from ..core.verdict import Verdict
 from .outcomes import Judged, NotTaken, Outcome, Repeated, TurnedAway, Waiting
 from .pipeline import Message
 
+_KEPT = 100_000  # devices
 _FINE = (Answer.MET, Answer.NOT_APPLICABLE)
 
 
@@ -20,6 +21,7 @@ class Talk:
     def __init__(self, name: Callable[[str], str], *, quiet: bool = False) -> None:
         self._name = name
         self._quiet = quiet
+        self._scores: dict[str, tuple[Verdict, str]] = {}
 
     def __call__(self, message: Message, outcome: Outcome | Exception, since: float) -> None:
         if self._quiet:
@@ -33,7 +35,7 @@ class Talk:
                 verdict = outcome.verdict
                 return (
                     f"device={self._name(outcome.device)} verdict={verdict.state} code=- "
-                    f"duties={_score(verdict)}"
+                    f"duties={self._score(verdict)}"
                 )
             case TurnedAway():
                 device = self._name(outcome.device) if outcome.device else "-"
@@ -47,6 +49,20 @@ class Talk:
             case _:
                 code = getattr(outcome, "code", "server.internal")
                 return f"device=- verdict=- code={code}"
+
+    def _score(self, verdict: Verdict) -> str:
+        """Met of mandatory duties, counted once for as long as the same verdict stands."""
+        held, score = self._scores.get(verdict.device, (None, ""))
+        if (
+            held is None
+            or held.appraisals is not verdict.appraisals
+            or held.duty_set is not verdict.duty_set
+        ):
+            if len(self._scores) >= _KEPT:
+                self._scores.clear()
+            score = _score(verdict)
+            self._scores[verdict.device] = (verdict, score)
+        return score
 
 
 def _score(verdict: Verdict) -> str:
