@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..fleet.check import Check, Tally
-from ..fleet.device import DeviceView, Proof
-from ..fleet.evidence import EvidenceView
-from ..fleet.units import Unit
 from ..fleet.words import iso
-from ..store.rows import EvidenceRow, IntervalRow, RejectionRow, StateRow
+
+if TYPE_CHECKING:  # the store behind these costs a quarter of a second that help need not pay
+    from ..fleet.check import Check, Tally
+    from ..fleet.device import DeviceView, Proof
+    from ..fleet.evidence import EvidenceView
+    from ..fleet.units import Unit
+    from ..store.rows import EvidenceRow, IntervalRow, RejectionRow, StateRow
 
 
 def moment(at: int | None) -> str | None:
