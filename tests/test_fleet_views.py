@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from standing import DAY, NOW, Standing, demo_fleet
-from troth.core.duties import Party
+from troth.core.duties import Outcome, Party
 from troth.core.verdict import State
 from troth.fleet.board import today
 from troth.fleet.check import check, fails
@@ -114,9 +114,9 @@ def test_refused_messages_stand_under_their_signer_and_change_nothing(fleet: Sta
 
 def test_today_counts_a_models_finding_once(fleet: Standing) -> None:
     picture = today(fleet.context, fleet.catalogue, now=NOW)
-    found = {(finding.duty.id, finding.kind.value) for finding in picture.findings}
-    assert ("support.not-shortened", "model") in found
-    assert ("store.no-hardcoded", "release") in found
+    found = {finding.duty.id: (finding.kind.value, finding.name) for finding in picture.findings}
+    assert found["support.not-shortened"] == ("model", "gate-v1")
+    assert found["store.no-hardcoded"] == ("release", "2.0.1 of cam-s3")
     row = next(row for row in picture.failing if row.duty.id == "support.not-shortened")
     assert row.failing == 1
     assert row.owed == (Party.MAKER,)
@@ -241,3 +241,12 @@ def test_check_ends_as_it_was_asked_to(
 ) -> None:
     result = check(fleet.context, fleet.catalogue, now=NOW, only=only)
     assert fails(result, fail_on) is state
+
+
+def test_a_bench_board_without_a_statement_does_not_answer_for_other_makers(
+    fleet: Standing,
+) -> None:
+    proofs = {proof.duty.id: proof for proof in device(fleet, "therm-01").proofs}
+    assert proofs["vuln.policy"].said.outcome is Outcome.MET
+    bench = {proof.duty.id: proof for proof in device(fleet, "bench-01").proofs}
+    assert bench["vuln.policy"].said.outcome is Outcome.NOT_SHOWN

@@ -103,7 +103,7 @@ def today(
         newly=newly_failing(catalogue, units, intervals, moment),
         fixed=fixed(context, catalogue, units, moment),
         silent=tuple(unit for unit in units if unit.state is State.STALE),
-        findings=findings(catalogue, units, intervals),
+        findings=findings(context, catalogue, units, intervals),
         rejections=tuple(r for r in context.store.rejections(limit=12) if r.at <= moment),
         catalogue=catalogue.digest,
     )

@@ -192,10 +192,11 @@ class Context:
         """Under whom the answers that are the same for many units are kept."""
         release = facts.r.release
         image = facts.d.app_digest or "unsaid"
-        return Subjects(
-            release=release.id if release else f"app:{image}",
-            model=facts.u.model or facts.d.hwmodel or "unsaid",
-        )
+        model = facts.u.model or facts.d.hwmodel or "unsaid"
+        # a maker is known by where he takes reports; who states nothing answers for one model,
+        # or a silent bench board would speak for the makers of all others
+        maker = facts.m.vdp_url or f"maker of {model}"
+        return Subjects(release=release.id if release else f"app:{image}", model=model, maker=maker)
 
     def _facts(
         self,

@@ -31,7 +31,7 @@ class Finding:
 
     duty: Duty
     kind: Subject
-    subject: str
+    name: str  # `2.0.1 of cam-s3`, `gate-v1`
     interval: IntervalRow
     units: int
 
@@ -93,24 +93,39 @@ def _changes(
 
 
 def findings(
-    catalogue: Catalogue, units: tuple[Unit, ...], intervals: Iterable[IntervalRow]
+    context: Context,
+    catalogue: Catalogue,
+    units: tuple[Unit, ...],
+    intervals: Iterable[IntervalRow],
 ) -> tuple[Finding, ...]:
+    """What falls short of something that units stand under today."""
     duties = {duty.id: duty for duty in catalogue.duties}
     found = []
     for each in intervals:
         said = each.appraisal
-        if each.subject_kind == "unit" or said.outcome is not Outcome.NOT_MET:
-            continue
-        touched = sum(said.duty in unit.failing for unit in units if _under(each, unit))
+        shared = each.subject_kind != "unit" and said.outcome is Outcome.NOT_MET
+        touched = _under(context, each, units) if shared else 0
         if touched and said.duty in duties:
+            name = _name(context, each)
             kind = Subject(each.subject_kind)
-            found.append(Finding(duties[said.duty], kind, each.subject, each, touched))
+            found.append(Finding(duties[said.duty], kind, name, each, touched))
     return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.duty.severity)))
 
 
-def _under(interval: IntervalRow, unit: Unit) -> bool:
-    """A model's finding stands on its units; of a release or maker any unit may be concerned."""
-    return interval.subject_kind != "model" or interval.subject == unit.model
+def _under(context: Context, interval: IntervalRow, units: Iterable[Unit]) -> int:
+    """How many units fail it and stand under this very release, model or maker."""
+    failing = (unit for unit in units if interval.appraisal.duty in unit.failing)
+    return sum(
+        context.store.subjects(unit.row.id).get(interval.subject_kind) == interval.subject
+        for unit in failing
+    )
+
+
+def _name(context: Context, interval: IntervalRow) -> str:
+    if interval.subject_kind != "release":
+        return interval.subject
+    row = context.store.release(interval.subject)
+    return f"{row.release.version} of {row.release.model}" if row else interval.subject[:16]
 
 
 def by_duty(intervals: Iterable[IntervalRow]) -> dict[str, list[IntervalRow]]:
