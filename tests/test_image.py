@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_support import app_image
@@ -51,6 +51,7 @@ def test_a_broken_image_is_refused(raw: bytes) -> None:
     assert caught.value.code == "release.image"
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200), st.integers(0, len(IMAGE) - 1))
 def test_any_bytes_give_an_image_or_its_own_trouble(noise: bytes, at: int) -> None:
     raw = IMAGE[:at] + noise + IMAGE[at + len(noise) :]

@@ -36,7 +36,9 @@ _HANDED_OVER = re.compile(
     rf"(?:{'|'.join(CALLS)})\("
     rf"(?=(?:(?!key=)[^\n])*key={_KEY}|(?![^\n]*key=){_literal(1)} *,* *{_KEY})".encode()
 )
-_PEM = re.compile(rb"(?=-----begin [^-]{0,13}private key-----)")
+# a head of at most 13 more bytes before it, whatever they are ("rsa ", "encrypted ", ...)
+_HEADS = "|".join(rf"(?<=-----begin .{{{more}}})" for more in range(14))
+_PEM = re.compile(rf"(?s)(?:{_HEADS})private key-----".encode())
 _TEXT = re.compile(rb"[\t\x20-\x7e]{%d,}" % MIN_STRING)
 
 
