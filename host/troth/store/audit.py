@@ -16,6 +16,7 @@ from .rows import AuditRow
 _START = bytes(32)
 _table = schema.audit
 
+Head = tuple[int, bytes]  # the last leaf's id and digest
 Leaf = tuple[int, str, str, str, str]  # at, actor, action, subject, detail
 
 
@@ -26,18 +27,22 @@ def append(
     append_many(conn, [(at, actor, action, subject, detail)])
 
 
-def append_many(conn: Connection, leaves: Sequence[Leaf]) -> None:
-    """Append leaves in their order, under the writer's lock."""
-    if not leaves:
-        return
-    last = conn.execute(select(_table.c.id, _table.c.digest).order_by(_table.c.id.desc()).limit(1))
-    ident, digest = last.one_or_none() or (0, _START)
+def append_many(conn: Connection, leaves: Sequence[Leaf], *, after: Head | None = None) -> Head:
+    """Append leaves in their order, under the writer's lock; returns the new end of the chain."""
+    ident, digest = after or _end(conn)
     made = []
     for leaf in leaves:
         ident += 1
         digest = _digest(digest, ident, leaf)
         made.append((ident, *leaf, digest))
     insert_rows(conn, _table, made)
+    return ident, digest
+
+
+def _end(conn: Connection) -> Head:
+    asked = select(_table.c.id, _table.c.digest).order_by(_table.c.id.desc()).limit(1)
+    found = conn.execute(asked).one_or_none()
+    return (found.id, found.digest) if found else (0, _START)
 
 
 def rows(conn: Connection, after: int, limit: int) -> tuple[AuditRow, ...]:

@@ -97,15 +97,13 @@ class _Transaction:
         changes: Sequence[Accepted | Refused],
         memory: intervals.Memory,
     ) -> _Transaction:
-        last = conn.exec_driver_sql(
-            "SELECT (SELECT max(id) FROM evidence), (SELECT max(id) FROM rejections)"
-        ).one()
+        numbers = memory.begin(conn)
         return cls(
             conn,
             _not_open(conn, [change.session for change in changes if change.session is not None]),
             intervals.Changes.begin(conn, memory),
-            (last[0] or 0) + 1,
-            (last[1] or 0) + 1,
+            numbers[0],
+            numbers[1],
         )
 
     def run(self, changes: Sequence[Accepted | Refused]) -> list[Recorded | Spent]:
@@ -116,7 +114,10 @@ class _Transaction:
         insert_rows(self.conn, _rejections, self.refusals)
         insert_rows(self.conn, _heads, list(self.heads.values()), _MOVE_HEAD)
         self.answers.write(self.conn)
-        audit.append_many(self.conn, self.leaves)
+        memory = self.answers.memory
+        memory.leaf = audit.append_many(self.conn, self.leaves, after=memory.leaf)
+        if memory.numbers is not None:
+            memory.numbers[:2] = (self.next_evidence, self.next_rejection)
         return outcomes
 
     def _one(self, change: Accepted | Refused) -> Recorded | Spent:

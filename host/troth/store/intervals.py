@@ -28,6 +28,13 @@ _CLOSE_VERDICT = (
 _CLOSE_STATE = update(_states).where(_states.c.id == bindparam("ident")).values(to=bindparam("at"))
 
 
+_VERDICT, _STATE = 2, 3  # places in the numbers
+_LAST_NUMBERS = (
+    "SELECT (SELECT max(id) FROM evidence), (SELECT max(id) FROM rejections), "
+    "(SELECT max(id) FROM verdicts), (SELECT max(id) FROM states)"
+)
+
+
 @dataclass(slots=True)
 class _Open:
     """The open answer of one duty."""
@@ -72,6 +79,8 @@ class Memory:
     states: dict[str, _OpenState | None] = field(default_factory=dict)
     words: dict[_Key, tuple[bytes, int]] = field(default_factory=dict)
     last: dict[str, _Last] = field(default_factory=dict)
+    numbers: list[int] | None = None  # next evidence, rejection, verdict and state
+    leaf: audit.Head | None = None  # the end of the audit chain
     version: int = -1
     foreign: int = 0  # how often another connection was found to have written
 
@@ -80,7 +89,17 @@ class Memory:
         self.states.clear()
         self.words.clear()
         self.last.clear()
+        self.numbers = None
+        self.leaf = None
         self.version = -1
+
+    def begin(self, conn: Connection) -> list[int]:
+        """What is remembered still holds, or is asked anew: the next numbers of the tables."""
+        self.check(conn)
+        if self.numbers is None:
+            found = conn.exec_driver_sql(_LAST_NUMBERS).one()
+            self.numbers = [(last or 0) + 1 for last in found]
+        return self.numbers
 
     def check(self, conn: Connection) -> None:
         """Forget all if another connection wrote since (this one's own writes do not count)."""
@@ -107,11 +126,8 @@ class Changes:
 
     @classmethod
     def begin(cls, conn: Connection, memory: Memory) -> Changes:
-        memory.check(conn)
-        last = conn.exec_driver_sql(
-            "SELECT (SELECT max(id) FROM verdicts), (SELECT max(id) FROM states)"
-        ).one()
-        return cls(memory, (last[0] or 0) + 1, (last[1] or 0) + 1)
+        numbers = memory.begin(conn)
+        return cls(memory, numbers[_VERDICT], numbers[_STATE])
 
     def add(
         self,
@@ -151,6 +167,8 @@ class Changes:
 
     def write(self, conn: Connection) -> None:
         """Write it all: closings first, so that never two answers are open."""
+        if self.memory.numbers is not None:
+            self.memory.numbers[_VERDICT:] = (self.next_verdict, self.next_state)
         if self.closing:
             conn.execute(_CLOSE_VERDICT, [{"ident": i, "at": t} for i, t in self.closing.items()])
         if self.opening:

@@ -376,6 +376,11 @@ class Store:
     def _write(self, change: Callable[[Connection], T]) -> T:
         self._changes += 1
         try:
-            return self._writer.submit(change).result()
+            return self._writer.submit(partial(self._apart, change)).result()
         finally:
             self._changes += 1
+
+    def _apart(self, change: Callable[[Connection], T], conn: Connection) -> T:
+        """A change that is no report leaves leaves of its own on the audit chain."""
+        self._memory.leaf = None
+        return change(conn)

@@ -50,6 +50,7 @@ class Writer:
     def __init__(self, engine: Engine, on_undone: Callable[[], None] = lambda: None) -> None:
         self._engine = engine
         self._on_undone = on_undone
+        self._conn: Connection | None = None  # the thread's own, from its first write on
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="troth-writer", daemon=True)
@@ -93,7 +94,9 @@ class Writer:
             if jobs:
                 self._commit(jobs)
             if last:
-                return
+                break
+        if self._conn is not None:
+            self._conn.close()
 
     def _gather(self) -> tuple[list[_Job], bool]:
         job = self._jobs.get()
@@ -110,8 +113,10 @@ class Writer:
 
     def _commit(self, jobs: list[_Job]) -> None:
         try:
-            with self._engine.connect() as conn, conn.begin():
-                tells = self._write(conn, jobs)
+            if self._conn is None:
+                self._conn = self._engine.connect()
+            with self._conn.begin():
+                tells = self._write(self._conn, jobs)
         except Exception as err:  # the outermost loop of this thread: tell the callers, go on
             self._undone(err)
             fault = unavailable(err) if isinstance(err, DBAPIError) else err
@@ -154,8 +159,11 @@ class Writer:
 
     def _undone(self, err: Exception) -> None:
         self._on_undone()
-        if isinstance(err, DBAPIError):
-            self._engine.dispose()  # after a failed write the connection is not trusted again
+        if isinstance(err, DBAPIError) and self._conn is not None:
+            # after a failed write the connection is not trusted again
+            self._conn.invalidate()
+            self._conn.close()
+            self._conn = None
 
 
 def _write_together(
