@@ -20,7 +20,7 @@ def command(port: str) -> int:
     from .line import exit_of, open_line
 
     with open_line() as (_, store, verifier), quiet():
-        board = Board.open(port, restart=False, tries=1)
+        board = Board.open(port, restart=False)
         with board:
             mac = str(board.agent("identify()").get("mac"))
             challenge = verifier.challenge()

@@ -24,7 +24,8 @@ from .ports import explain, holders
 _MARK = b"troth: "
 _KNOCK_S = 0.3  # one read while nobody may be there
 _READ_S = 10  # one read while the board is known to answer
-_REPL_S = 5  # from Ctrl-C to the prompt, once
+_REPL_S = 4  # from Ctrl-C to the prompt; the second time twice as long
+_RESTART_S = 20  # a restart of a board that is known to answer
 _CALL_S = 120  # measuring and signing on a slow board, without a sign of life
 _CHUNK = 1024
 _MAX_ANSWER = 256 * 1024
@@ -91,13 +92,13 @@ class Board:
         except (TransportError, OSError, ValueError) as err:
             raise explain(port) from err
         board = cls(port, transport)
-        for left in reversed(range(tries)):
+        for turn in range(1, tries + 1):
             try:
-                transport.enter_raw_repl(soft_reset=restart, timeout_overall=wait_s)
+                transport.enter_raw_repl(soft_reset=restart, timeout_overall=wait_s * turn)
                 transport.serial.timeout = _READ_S
                 return board
             except TransportError as err:
-                if not left:
+                if turn == tries:
                     board.close()
                     raise _no_prompt(port) from err
             except OSError as err:
@@ -120,7 +121,7 @@ class Board:
 
     def restart(self) -> None:
         """A fresh interpreter: boot.py has run, main.py has not."""
-        self._do(lambda: self._line.enter_raw_repl(soft_reset=True, timeout_overall=_REPL_S))
+        self._do(lambda: self._line.enter_raw_repl(soft_reset=True, timeout_overall=_RESTART_S))
 
     def lines(self, code: str, timeout_s: float = _CALL_S) -> list[bytes]:
         """Run code; what it printed after `troth: `, line by line."""
