@@ -145,19 +145,19 @@ class Context:
         self, unit: Registration, epoch: int, token: Token, claims_set: ClaimsSet, *, now: int
     ) -> Facts:
         """The facts under which a fresh report is judged, as if it were taken in already."""
-        history = self.history(unit.device, epoch)
-        forks, regressions = history.weigh(token)
-        return self._facts(
-            unit,
-            claims_set,
-            history,
-            now=now,
-            last=now,
-            counted=(forks, regressions),
-            reports=history.reports_per_h(now) + 1,
-            boot_count=token.boot_count,
-            skew_s=None if token.issued_at is None else token.issued_at - now,
-        )
+        with self._lock:
+            history = self.history(unit.device, epoch)
+            return self._facts(
+                unit,
+                claims_set,
+                history,
+                now=now,
+                last=now,
+                counted=history.weigh(token),
+                reports=history.reports_per_h(now) + 1,
+                boot_count=token.boot_count,
+                skew_s=None if token.issued_at is None else token.issued_at - now,
+            )
 
     def standing_facts(self, device: str, *, now: int) -> Facts | None:
         """The facts by which a device's last report stands now; None: it never reported."""
@@ -168,18 +168,19 @@ class Context:
         claims_set = self.claims_set(row.set_digest)
         if claims_set is None:  # the schema does not allow it; a hand on the database might
             return None
-        history = self.history(device, row.epoch)
-        return self._facts(
-            unit,
-            claims_set,
-            history,
-            now=now,
-            last=row.received,
-            counted=(history.forks, history.regressions),
-            reports=history.reports_per_h(now),
-            boot_count=None,
-            skew_s=None if row.issued_at is None else row.issued_at - row.received,
-        )
+        with self._lock:
+            history = self.history(device, row.epoch)
+            return self._facts(
+                unit,
+                claims_set,
+                history,
+                now=now,
+                last=row.received,
+                counted=(history.forks, history.regressions),
+                reports=history.reports_per_h(now),
+                boot_count=None,
+                skew_s=None if row.issued_at is None else row.issued_at - row.received,
+            )
 
     def take(self, device: str, epoch: int, token: Token, claims_set: ClaimsSet, at: int) -> None:
         """Count a report that the store now holds."""

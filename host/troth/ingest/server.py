@@ -144,28 +144,31 @@ class _Patient(HttpToolsProtocol):
     """Patient, but not for ever: who does not finish a request's head in time is cut off."""
 
     _deadline: TimerHandle | None = None
+    _in_head = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._expect_head()
+        self._watch(True)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._head_is_here()
+        self._watch(False)
         super().connection_lost(exc)
 
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._watch(self._in_head)  # a head that came whole never needs a timer
+
     def on_message_begin(self) -> None:
+        self._in_head = True
         super().on_message_begin()
-        if self._deadline is None:
-            self._expect_head()
 
     def on_headers_complete(self) -> None:
-        self._head_is_here()
+        self._in_head = False
         super().on_headers_complete()
 
-    def _expect_head(self) -> None:
-        self._deadline = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
-
-    def _head_is_here(self) -> None:
-        if self._deadline is not None:
+    def _watch(self, waiting: bool) -> None:
+        if waiting and self._deadline is None:
+            self._deadline = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+        elif not waiting and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
