@@ -66,7 +66,7 @@ def test_an_unknown_set_is_sent_when_the_verifier_asks(
     with serving(pem, session(), waiting(), complete()) as verifier:
         digest = http.report(board_of(verifier, tmp_path), key)
     paths = [request.path for request in verifier.requests]
-    assert paths[0].startswith("/challenge-response/v1/newSession?nonceSize=32")
+    assert paths[0].startswith("/challenge-response/v1/newSession?nonceSize=32&ueid=027cdfa1000001")
     assert paths[1:] == ["/challenge-response/v1/session/abc"] * 2
     bare, bundle = verifier.requests[1:]
     assert (bare.kind, bundle.kind) == (CWT, BUNDLE)

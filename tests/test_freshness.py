@@ -49,3 +49,10 @@ def test_a_replay_is_told_first_whatever_else_is_wrong() -> None:
     with pytest.raises(Rejected) as refused:
         check_freshness(TOKEN._replace(nonce=bytes(32)), replace(OPEN, spent=True), now=9999)
     assert refused.value.code == "nonce.replayed"
+
+
+def test_a_challenge_drawn_for_one_device_is_not_answered_by_another() -> None:
+    check_freshness(TOKEN, replace(OPEN, ueid=TOKEN.ueid), now=1001)
+    with pytest.raises(Replayed) as refused:
+        check_freshness(TOKEN, replace(OPEN, ueid=b"\x02fedcba"), now=1001)
+    assert (refused.value.code, refused.value.path) == ("nonce.replayed", "claims/ueid")

@@ -118,6 +118,19 @@ def test_other_bytes_find_the_challenge_spent(pipeline: Pipeline, board: forge.D
         pipeline.submit(challenge.session, board.bundle(challenge.nonce, uptime=4712))
 
 
+def test_a_replay_is_filed_under_whoever_asked_for_the_challenge(
+    pipeline: Pipeline, store: Store, board: forge.Device, device: str
+) -> None:
+    replayer = forge.Device("replayer")
+    culprit = house.enrol(store, replayer)
+    old = board.bundle(forge.nonce_of(7))
+    challenge = pipeline.challenge(replayer.ueid)
+    outcome = pipeline.submit(challenge.session, old)
+    assert isinstance(outcome, TurnedAway)
+    assert (outcome.why.code, outcome.device) == ("nonce.replayed", culprit)
+    assert store.rejections(device) == ()
+
+
 def test_two_redemptions_at_once_have_one_winner(
     store: Store, device: str, board: forge.Device
 ) -> None:

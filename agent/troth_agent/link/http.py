@@ -6,7 +6,7 @@ import json
 import os
 import socket
 import time
-from binascii import a2b_base64
+from binascii import a2b_base64, hexlify
 
 import micropython
 import tls
@@ -126,8 +126,9 @@ def report(the_board, key, known=None):
     try:
         version = nvs.remember(nvs.TLS, connection.tls_version())
         facts["own_tls_version"] = "1.%d" % (version - 10)
-        path, nonce = _new_session(connection)
-        evidence = attest.Evidence(facts, the_board.session(), key, nonce)
+        session = the_board.session()
+        path, nonce = _new_session(connection, session["ueid"])
+        evidence = attest.Evidence(facts, session, key, nonce)
         gc.collect()
         bundle = known is not None and known != evidence.digest
         waiting = _submit(connection, path, evidence, bundle)
@@ -187,8 +188,10 @@ def _pause(failures):
         return True
 
 
-def _new_session(connection):
-    status, location, body = connection.post("newSession?nonceSize=32", _SESSION, b"")
+# A challenge for this board alone.
+def _new_session(connection, ueid):
+    asked = "newSession?nonceSize=32&ueid=" + hexlify(ueid).decode()
+    status, location, body = connection.post(asked, _SESSION, b"")
     if status != 201 or not location:
         raise _refused("newSession", status, body)
     try:

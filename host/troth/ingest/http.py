@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import re
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
@@ -34,6 +35,7 @@ _SESSION = b"application/vnd.veraison.challenge-response-session+json"
 _PROBLEM = b"application/problem+json"
 _WELL_KNOWN = b"application/vnd.veraison.discovery+json"
 _SESSION_PATH = API + "session/"
+_UEID = re.compile(r"(?:[0-9a-f]{2}){7,33}")
 _STATUS = {NoSession: 404, SessionSpent: 409, BadEnvelope: 400, Busy: 503}
 _ACCEPT_JSON = json.dumps(ACCEPTS).encode()
 _ACCEPT_LIST = ", ".join(ACCEPTS).encode()
@@ -107,10 +109,10 @@ class Api:
             raise Problem(404, "path.unknown", "there is nothing here")
 
     async def _new_session(self, scope: Scope, send: Send) -> None:
-        _check_nonce_size(scope["query_string"])
+        ueid = _asked_for(scope["query_string"])
         headers = _headers(scope)
         _check_accept(headers.get(b"accept"))
-        challenge = self._pipeline.challenge(wait=False)
+        challenge = self._pipeline.challenge(ueid, wait=False)
         place = b"session/" + challenge.session.encode()
         body = b'{"status":"waiting",%b}' % _said(challenge)
         await _send(send, 201, body, _SESSION, ((b"location", place),))
@@ -214,15 +216,24 @@ def _headers(scope: Scope) -> Mapping[bytes, bytes]:
     return dict(scope["headers"])
 
 
-def _check_nonce_size(query: bytes) -> None:
-    """The profile has one size; a nonce of the caller's own would prove nothing to us."""
+def _asked_for(query: bytes) -> bytes | None:
+    """The ueid that the challenge is for, if the query names one; the nonce is ours to draw.
+
+    The profile has one nonce size; a nonce of the caller's own would prove nothing to us.
+    """
     if not query or query == b"nonceSize=32":
-        return
+        return None
     said = parse_qs(query.decode("latin-1"), keep_blank_values=True)
     if "nonce" in said:
         raise Problem(400, "nonce.foreign", "the verifier draws the nonce")
     if said.get("nonceSize", [str(NONCE_BYTES)]) != [str(NONCE_BYTES)]:
         raise Problem(400, "nonce.size", f"the profile's nonce has {NONCE_BYTES} bytes")
+    ueid = said.get("ueid")
+    if ueid is None:
+        return None
+    if len(ueid) != 1 or not _UEID.fullmatch(ueid[0]):
+        raise Problem(400, "id.malformed", "ueid is 14 to 66 hexadecimal digits, once")
+    return bytes.fromhex(ueid[0])
 
 
 def _check_accept(accept: bytes | None) -> None:

@@ -47,7 +47,7 @@ def draw_nonce() -> bytes:
             return nonce
 
 
-def draw_challenge(*, now: int, ttl_s: int) -> Challenge:
-    """A challenge under a session name that nobody can guess."""
+def draw_challenge(*, now: int, ttl_s: int, ueid: bytes | None = None) -> Challenge:
+    """A challenge under a session name that nobody can guess, for this device alone if named."""
     session = _pool.take(_SESSION_BYTES).hex()
-    return Challenge(session, draw_nonce(), issued=now, expires=now + ttl_s)
+    return Challenge(session, draw_nonce(), issued=now, expires=now + ttl_s, ueid=ueid)

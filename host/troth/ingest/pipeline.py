@@ -100,9 +100,12 @@ class Pipeline:
         )
         self._open = _Sessions()
 
-    def challenge(self, *, wait: bool = True) -> Challenge:
-        """Open a session. With `wait=False` its row is on its way to disk, ahead of its answer."""
-        made = draw_challenge(now=self.clock(), ttl_s=self._ttl_s)
+    def challenge(self, ueid: bytes | None = None, *, wait: bool = True) -> Challenge:
+        """Open a session, for one device if it is named.
+
+        With `wait=False` its row is on its way to disk, ahead of its answer.
+        """
+        made = draw_challenge(now=self.clock(), ttl_s=self._ttl_s, ueid=ueid)
         self.store.issue(made, wait=wait)
         self._open.add(made)
         return made
@@ -118,6 +121,8 @@ class Pipeline:
     def session(self, session: str) -> ChallengeRow:
         """A session that is not over yet, open or answered. Raises NoSession."""
         row = self.store.challenge(session)
+        if row is None and (opened := self._open.get(session)):
+            row = ChallengeRow(opened, None, None, None)  # still on its way to disk
         if row is None:
             raise NoSession("nonce.unknown", "no such session")
         if row.challenge.expires <= self.clock():
@@ -247,7 +252,7 @@ class Pipeline:
         key_id: bytes,
         err: Rejected,
     ) -> Draft:
-        device = signer.key.device if signer else None
+        device = self._answerable(challenge, signer)
         ear = self.results.refused(challenge, message.at)
         change = Refused(
             at=message.at,
@@ -267,6 +272,16 @@ class Pipeline:
             return TurnedAway(challenge, device, ident, err, ear)
 
         return Draft(challenge, change, end)
+
+    def _answerable(self, challenge: Challenge, signer: Signer | None) -> str | None:
+        """Under whom a refusal is filed: who asked for the challenge, else whose key is named.
+
+        A replayed report was signed by its victim; the session is the replayer's own.
+        """
+        opener = self.store.device(challenge.ueid.hex()) if challenge.ueid else None
+        if opener is not None:
+            return opener.id
+        return signer.key.device if signer else None
 
     def _settle(self, draft: Draft, row: Recorded | Spent) -> Outcome | Exception:
         if draft.challenge is not None:

@@ -46,7 +46,7 @@ _ONCE = "ON CONFLICT DO NOTHING"
 
 def issue(conn: Connection, challenges: Sequence[Challenge]) -> Sequence[None]:
     """Remember challenges, those of others beside them in one statement."""
-    rows = [(c.session, c.nonce, c.issued, c.expires, None, None, None) for c in challenges]
+    rows = [(c.session, c.nonce, c.issued, c.expires, None, None, None, c.ueid) for c in challenges]
     insert_rows(conn, _challenges, rows)
     return [None] * len(challenges)
 
@@ -55,7 +55,8 @@ def challenge(conn: Connection, session: str) -> ChallengeRow | None:
     row = conn.execute(select(_challenges).where(_challenges.c.session == session)).one_or_none()
     if row is None:
         return None
-    made = Challenge(row.session, row.nonce, row.issued, row.expires, row.spent_at is not None)
+    spent = row.spent_at is not None
+    made = Challenge(row.session, row.nonce, row.issued, row.expires, spent, row.ueid)
     return ChallengeRow(made, row.spent_at, row.spent_by, row.answer)
 
 

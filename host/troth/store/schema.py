@@ -147,6 +147,7 @@ challenges = Table(
     Column("spent_at", _ID),
     Column("spent_by", LargeBinary(32)),
     Column("answer", Text),
+    Column("ueid", LargeBinary(33)),  # the device that it was drawn for, when one was named
     sqlite_with_rowid=False,
 )
 

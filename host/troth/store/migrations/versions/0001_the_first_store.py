@@ -48,6 +48,7 @@ def upgrade() -> None:
         sa.Column("spent_at", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=True),
         sa.Column("spent_by", sa.LargeBinary(length=32), nullable=True),
         sa.Column("answer", sa.Text(), nullable=True),
+        sa.Column("ueid", sa.LargeBinary(length=33), nullable=True),
         sa.PrimaryKeyConstraint("session", name=op.f("pk_challenges")),
         sqlite_with_rowid=False,
     )
