@@ -59,7 +59,7 @@ def test_espsecure_verifies_the_signature_and_knows_the_key_in_the_fuses(home: P
     image = home / "esp32c3-P2.bin"
     if not image.exists():
         build(home, "esp32c3", "P2")
-    key = home / "state" / "troth" / "emulator" / "boot-key.pem"
+    key = home.parent / "state" / "troth" / "emulator" / "boot-key.pem"
     assert key.stat().st_mode & 0o077 == 0
     espsecure = str(BIN / "espsecure")
     said = run(espsecure, "verify-signature", "--version", "2", "--keyfile", str(key), str(image))

@@ -26,7 +26,7 @@ from emulator.vm import Vm
 POWER_ON, HARD, WATCHDOG, DEEPSLEEP, SOFT = 1, 2, 3, 4, 5
 SOFT_FRIENDLY, SOFT_RAW, RESET, PANIC, SLEEP, BOOTLOADER = 0x40, 0x41, 0x42, 0x44, 0x45, 0x46
 # what the emulator's own modules take of the VM's heap, added so that a board has its own
-ROM_HEAP = 40_000
+ROM_HEAP = 30_000
 CHUNK = 4096
 ATTACH_POLL_S = 0.01
 
@@ -164,7 +164,7 @@ class Board:
         heap = (int(str(self.facts["heap_bytes"])) + ROM_HEAP) * self._vm.heap_factor
         self._mute = self.sealed
         self._process = subprocess.Popen(
-            [*self._vm.argv, "-X", f"heapsize={heap}", "-c", "import _boot"],
+            [*self._vm.argv, "-X", f"heapsize={heap}", "-c", "from _boot import start; start()"],
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -1,5 +1,6 @@
 # Power-on inside the VM: take the host's files in hand, mount the flash, hide the host, start.
-# Runs with the host's file system still at "/"; nothing of it is reachable afterwards.
+# Runs with the host's file system still at "/"; nothing of it is reachable afterwards. start() is
+# called from outside, so that the frames of an import do not take of the board's stack.
 import sys
 
 import __main__
@@ -13,7 +14,7 @@ _HIDDEN = ("_boot", "_board", "_facade", "_flash", "_power", "_shim")
 def _forget():
     for name in _HIDDEN:
         sys.modules.pop(name, None)
-    __main__.__dict__.pop("_boot", None)
+    __main__.__dict__.pop("start", None)
     return __main__.__dict__
 
 
@@ -33,6 +34,3 @@ def start():
     scope = _forget()
     _spoil()
     _shim.start(scope)
-
-
-start()

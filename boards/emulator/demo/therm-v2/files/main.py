@@ -1,4 +1,5 @@
 import thermostat
+
 import troth_agent
 
 thermostat.Thermostat().step(19.0)
