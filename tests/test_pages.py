@@ -100,12 +100,18 @@ def test_ids_are_unique_and_every_field_has_its_label(client: TestClient, addres
     assert {field["id"] for field in fields} <= labels
 
 
-@pytest.mark.parametrize("address", ADDRESSES)
-def test_no_link_leads_nowhere(client: TestClient, address: str) -> None:
-    page = outline(client.get(address).text)
-    for href in {link["href"].partition("#")[0] for link in page.all("a")} - {""}:
-        assert href.startswith("/"), "a page points outside"
-        assert client.get(href).status_code == 200, href
+def test_no_link_leads_nowhere(client: TestClient) -> None:
+    wanted, seen = {"/", "/?regime=uk-psti", "/docs", "/nowhere"}, set()
+    while wanted:
+        address = wanted.pop()
+        seen.add(address)
+        answer = client.get(address)
+        assert answer.status_code == 200 or address == "/nowhere", address
+        if "text/html" in answer.headers["content-type"]:
+            links = {link["href"].partition("#")[0] for link in outline(answer.text).all("a")}
+            assert not [href for href in links if href and not href.startswith("/")]
+            wanted |= links - seen - {""}
+    assert {"/devices/d02", "/evidence/14", "/evidence/14.cbor"} <= seen
 
 
 @pytest.mark.parametrize(
