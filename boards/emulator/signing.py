@@ -6,6 +6,7 @@ import hashlib
 import os
 import struct
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -44,6 +45,7 @@ class BootKey:
         return signature[::-1]
 
 
+@cache
 def boot_key(path: Path | None = None) -> BootKey:
     """The key in this file, or the user's own, made if there is none yet."""
     if path is None:
@@ -51,7 +53,10 @@ def boot_key(path: Path | None = None) -> BootKey:
         if not path.is_file():
             _make(path)
     try:
-        key = serialization.load_pem_private_key(path.read_bytes(), None)
+        # our own file: proving its primes again would take longer than a boot
+        key = serialization.load_pem_private_key(
+            path.read_bytes(), None, unsafe_skip_rsa_key_validation=True
+        )
     except (OSError, ValueError, TypeError) as err:
         raise Trouble(
             "key.unreadable", f"{path} holds no private key: {err}", "give a PEM file", USAGE
