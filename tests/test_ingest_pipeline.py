@@ -121,7 +121,7 @@ def test_other_bytes_find_the_challenge_spent(pipeline: Pipeline, board: forge.D
 def test_a_replay_is_filed_under_whoever_asked_for_the_challenge(
     pipeline: Pipeline, store: Store, board: forge.Device, device: str
 ) -> None:
-    replayer = forge.Device("replayer")
+    replayer = forge.Device(seed=2)
     culprit = house.enrol(store, replayer)
     old = board.bundle(forge.nonce_of(7))
     challenge = pipeline.challenge(replayer.ueid)
