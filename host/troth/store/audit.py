@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.engine import Connection
 
 from . import schema
@@ -62,11 +62,6 @@ def breaks(conn: Connection) -> tuple[int, ...]:
             wrong.append(row.id)
         digest, expected = row.digest, row.id + 1
     return tuple(wrong)
-
-
-def count(conn: Connection) -> int:
-    """How many leaves there are."""
-    return conn.execute(select(func.count()).select_from(_table)).scalar_one()
 
 
 def _digest(before: bytes, ident: int, leaf: Leaf) -> bytes:

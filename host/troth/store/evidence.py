@@ -199,10 +199,6 @@ def _not_open(conn: Connection, sessions: list[str]) -> dict[str, Spent]:
     return {name: Spent(by, answer) for name, by, answer in ask(conn, _NOT_OPEN, asked)}
 
 
-def add_set(conn: Connection, digest: bytes, raw: bytes, at: int) -> None:
-    insert_rows(conn, _sets, [(digest, raw, at)], _ONCE)
-
-
 # --- reading --------------------------------------------------------------------------------
 
 

@@ -1,0 +1,180 @@
+"""The half of the Store that asks: each question on a reading connection of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import TypeVar
+
+from sqlalchemy.engine import Connection
+
+from ..core.claims import Token
+from ..core.device import Provisioning
+from ..core.reference import Statement
+from . import audit, evidence, references, registry, timeline
+from .engine import Engines
+from .rows import (
+    AuditRow,
+    BaselineRow,
+    ChallengeRow,
+    DeviceRow,
+    EvidenceRow,
+    IntervalRow,
+    KeyRow,
+    ProvisioningRow,
+    RejectionRow,
+    ReleaseRow,
+    SetRow,
+    StatementRow,
+    StateRow,
+)
+
+T = TypeVar("T")
+
+
+class Reading:
+    """What the store can be asked."""
+
+    def __init__(self, engines: Engines) -> None:
+        self._engines = engines
+
+    def generation(self) -> int:
+        """Goes up whenever devices, keys, releases, statements or baselines change, in any process.
+
+        Whoever caches what those gave compares it and forgets.
+        """
+        return self._read(registry.generation)
+
+    def devices(self) -> tuple[DeviceRow, ...]:
+        """All devices, by name."""
+        return self._read(registry.devices)
+
+    def device(self, ref: str) -> DeviceRow | None:
+        """One device by id, name, ueid (hex) or MAC (hex, with or without colons)."""
+        return self._read(lambda conn: registry.device(conn, ref))
+
+    def keys(self, device: str) -> tuple[KeyRow, ...]:
+        """All keys that a device had, oldest epoch first."""
+        return self._read(lambda conn: registry.keys(conn, device))
+
+    def key(self, kid: bytes) -> KeyRow | None:
+        """The one key with this key id, revoked or not."""
+        return self._read(lambda conn: registry.key(conn, kid))
+
+    def owners(self, device: str) -> tuple[int, int]:
+        """How many devices claim this one's ueid, and how many its current public key."""
+        return self._read(lambda conn: registry.owners(conn, device))
+
+    def provisioning(self, device: str) -> Provisioning | None:
+        """The newest provisioning record, or None."""
+        rows = self.provisionings(device)
+        return rows[-1].provisioning if rows else None
+
+    def provisionings(self, device: str) -> tuple[ProvisioningRow, ...]:
+        """All provisioning records of a device, oldest first."""
+        return self._read(lambda conn: registry.provisionings(conn, device))
+
+    def releases(self, model: str | None = None, chip: str | None = None) -> tuple[ReleaseRow, ...]:
+        """Releases, oldest first, withdrawn ones included."""
+        return self._read(lambda conn: references.releases(conn, model, chip))
+
+    def release(self, ref: str) -> ReleaseRow | None:
+        """One release by its id or the beginning of it."""
+        return self._read(lambda conn: references.release(conn, ref))
+
+    def statement(self, model: str) -> Statement | None:
+        """What the maker last stated for this model."""
+        rows = self.statements(model)
+        return rows[-1].statement if rows else None
+
+    def statements(self, model: str) -> tuple[StatementRow, ...]:
+        """All statements for a model, oldest first."""
+        return self._read(lambda conn: references.statements(conn, model))
+
+    def support_end_max_seen(self, model: str) -> int | None:
+        """The latest end of support that the maker ever stated for this model."""
+        return self._read(lambda conn: references.support_end_max_seen(conn, model))
+
+    def baselines(self, device: str | None, model: str | None) -> tuple[BaselineRow, ...]:
+        """Approvals that hold for this device id or this model; all when both are None."""
+        return self._read(lambda conn: references.baselines(conn, device, model))
+
+    def challenge(self, session: str) -> ChallengeRow | None:
+        """A challenge by its session, spent or not."""
+        return self._read(lambda conn: evidence.challenge(conn, session))
+
+    def evidence(self, ident: int) -> EvidenceRow | None:
+        """One accepted report by its id."""
+        return self._read(lambda conn: evidence.one(conn, ident))
+
+    def evidences(
+        self, device: str, *, limit: int = 50, before: int | None = None, since: int | None = None
+    ) -> tuple[EvidenceRow, ...]:
+        """Reports of a device, newest first; `before` is an id, `since` an instant."""
+        return self._read(lambda conn: evidence.of(conn, device, limit, before, since))
+
+    def latest_evidence(self, device: str, as_of: int | None = None) -> EvidenceRow | None:
+        """The newest report of a device, or the newest up to an instant."""
+        return self._read(lambda conn: evidence.latest(conn, device, as_of))
+
+    def tokens(self, device: str, epoch: int) -> Iterator[tuple[Token, int]]:
+        """All reports of a device under one key, oldest first, with their instants."""
+        return iter(self._read(lambda conn: evidence.tokens(conn, device, epoch)))
+
+    def set_raw(self, digest: bytes) -> SetRow | None:
+        """A claims-set as its bytes came."""
+        return self._read(lambda conn: evidence.claims_set(conn, digest))
+
+    def sets_of(self, device: str) -> tuple[SetRow, ...]:
+        """The distinct claims-sets that a device ever reported, oldest first."""
+        return self._read(lambda conn: evidence.sets_of(conn, device))
+
+    def intervals(
+        self, subject: str, *, kind: str = "unit", as_of: int | None = None
+    ) -> tuple[IntervalRow, ...]:
+        """The answers that hold for a subject now, or held at an instant; by duty."""
+        return self._read(lambda conn: timeline.current(conn, kind, subject, as_of))
+
+    def all_intervals(self, *, as_of: int | None = None) -> tuple[IntervalRow, ...]:
+        """The answers that hold for every subject, now or at an instant."""
+        return self._read(lambda conn: timeline.current(conn, None, None, as_of))
+
+    def history(
+        self, subject: str, *, kind: str = "unit", duty: str | None = None
+    ) -> tuple[IntervalRow, ...]:
+        """Every interval of a subject, newest first."""
+        return self._read(lambda conn: timeline.history(conn, kind, subject, duty))
+
+    def subjects(self, device: str, *, as_of: int | None = None) -> dict[str, str]:
+        """Subject kind -> subject id under which this device's duties are answered."""
+        return self._read(lambda conn: timeline.subjects(conn, device, as_of))
+
+    def state(self, device: str, *, as_of: int | None = None) -> StateRow | None:
+        """A device's state as last written; the clock may have outrun it: see fleet.clock."""
+        return self._read(lambda conn: timeline.state(conn, device, as_of))
+
+    def states(self, *, as_of: int | None = None) -> dict[str, StateRow]:
+        """The state of every device that ever had one, by device id."""
+        return self._read(lambda conn: timeline.states(conn, as_of))
+
+    def state_history(self, device: str) -> tuple[StateRow, ...]:
+        """Every state interval of a device, newest first."""
+        return self._read(lambda conn: timeline.state_history(conn, device))
+
+    def due(self, now: int) -> tuple[str, ...]:
+        """Devices whose written answers the clock has outrun."""
+        return self._read(lambda conn: timeline.due(conn, now))
+
+    def rejections(self, device: str | None = None, *, limit: int = 50) -> tuple[RejectionRow, ...]:
+        """Refused messages, newest first; of one signer, or all."""
+        return self._read(lambda conn: evidence.rejections(conn, device, limit))
+
+    def audit(self, *, after: int = 0, limit: int = 1000) -> tuple[AuditRow, ...]:
+        """The audit chain from an id on."""
+        return self._read(lambda conn: audit.rows(conn, after, limit))
+
+    def audit_breaks(self) -> tuple[int, ...]:
+        """The ids of audit rows that do not follow from the row before; empty when all is well."""
+        return self._read(audit.breaks)
+
+    def _read(self, ask: Callable[[Connection], T]) -> T:
+        return self._engines.ask(ask)
