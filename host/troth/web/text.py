@@ -9,6 +9,7 @@ from markupsafe import Markup, escape
 _CODE = re.compile(r"`([^`]+)`")
 _BOLD = re.compile(r"\*\*([^*]+)\*\*")
 _LINK = re.compile(r"\[([^\]]+)\]\(((?:https?://|/|#)[^)\s]*)\)")
+_NEIGHBOUR = re.compile(r"\[([^\]]+)\]\(([a-z0-9-]+)\.md\)")  # another page
 _BLOCK = re.compile(r"(?m)(?:^\s*\n)+")
 _FENCE = re.compile(r"(?ms)^```[^\n]*\n(.*?)^```\s*$")
 
@@ -44,6 +45,7 @@ def _inline(text: str) -> Markup:
     done = str(escape(text))
     done = _CODE.sub(r"<code>\1</code>", done)
     done = _BOLD.sub(r"<strong>\1</strong>", done)
+    done = _NEIGHBOUR.sub(r'<a href="/docs/\2">\1</a>', done)
     return Markup(_LINK.sub(r'<a href="\2">\1</a>', done))  # noqa: S704 - escaped above
 
 
