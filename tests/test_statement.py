@@ -30,7 +30,7 @@ def write(folder: Path, text: str) -> Path:
 
 def test_a_statement_says_what_its_file_says(tmp_path: Path) -> None:
     said = read_statement(write(tmp_path, GOOD))
-    assert said.support_end == 1_956_528_000  # the end of that day, UTC
+    assert said.support_end == 1_956_527_999  # the last second of that day, UTC
     assert said.expected_use == 157_680_000
     assert said.markets == ("eu", "uk")
     assert said.vdp_url is None

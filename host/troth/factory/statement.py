@@ -52,7 +52,7 @@ def _contact(value: object) -> str:
 
 
 def _day_end(value: object) -> int:
-    """Support that ends on a day lasts until that day is over."""
+    """Support that ends on a day lasts until that day's last second, and is shown as that day."""
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise _Wrong("want a date, or a time with its offset")
@@ -60,7 +60,7 @@ def _day_end(value: object) -> int:
     if not isinstance(value, date):
         raise _Wrong("want a date such as 2031-12-31, without quotes")
     midnight = datetime(value.year, value.month, value.day, tzinfo=UTC) + timedelta(days=1)
-    return int(midnight.timestamp())
+    return int(midnight.timestamp()) - 1
 
 
 def _days(value: object) -> int:
