@@ -256,7 +256,7 @@ def test_a_sealed_units_history_begins_behind_the_seal(line: Line) -> None:
     record = json.loads(row.record)
     evidence = base64.b64decode(record["evidence"])
     assert evidence == board.device.bundle(bytes.fromhex(record["nonce"]))
-    assert line.store.set_raw(row.provisioning.claims_digest)
+    assert row.provisioning.claims_digest == board.device.set_digest()
 
 
 def test_a_line_that_stopped_while_sealing_goes_on(line: Line) -> None:

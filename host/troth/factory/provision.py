@@ -299,11 +299,7 @@ class Station:
         found = self.verifier.preview(unit, report, claims_set, self.order.seal)
         line = replace(line, failing=found.short)
         enrol.enrol(self.store, before, row, seen, line, proof=(challenge.nonce, raw), at=now)
-        if self.order.seal:
-            self.store.add_set(claims_set, report.verified.claims_set or b"", at=now)
-            told = found.told
-        else:
-            told = self.verifier.submit(challenge.session, raw)
+        told = found.told if self.order.seal else self.verifier.submit(challenge.session, raw)
         self.done = {
             "device": row.id,
             "name": row.name,
