@@ -261,6 +261,10 @@ def test_a_state_dir_brings_the_same_board_back(tmp_path: Path) -> None:
             seen.append(own.python("again", identity))
     assert seen[0] == seen[1]
     assert "kept.txt" in seen[1]
+    argv = ("run", "--name", "again", "--chip", "esp32", "--state-dir", str(tmp_path / "boards"))
+    said = run(*EMULATOR, *argv, env=own_env(tmp_path))
+    assert said.code == 2
+    assert said.err.startswith("error[board.other] ")
 
 
 def test_your_own_files_run(tmp_path: Path) -> None:

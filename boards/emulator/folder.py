@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,6 @@ class Order:
     app: Path | None = None
     fault: str | None = None
     serial: int | None = None
-    extra: dict[str, str] = field(default_factory=dict)
 
 
 def mac_of(order: Order) -> bytes:
@@ -151,7 +150,7 @@ def _facts(
             {"addr": table_at, "size": SECTOR, "file": "partition-table.bin"},
         ],
         "patches": [],
-        "new": True,
+        "fault": None,
     }
 
 

@@ -34,7 +34,7 @@ def build_in(board: Board, fault: str, others: Boards) -> None:
         _ship_webrepl(board)
     elif faults.FAULTS[fault].when == faults.FIELD:
         _DO[fault](board, others)
-    board.fault = fault
+    _label(board, fault)
 
 
 def set_fault(board: Board, fault: str, others: Boards) -> None:
@@ -47,15 +47,20 @@ def set_fault(board: Board, fault: str, others: Boards) -> None:
     board.power_off()
     try:
         _undo(board)
-        board.fault = None
+        _label(board, "none")
         if fault in _DO:
             _DO[fault](board, others)
-        board.fault = None if fault == "none" else fault
+        _label(board, fault)
     except Trouble:
         _undo(board)  # half a fault would be another one
         raise
     finally:
         board.power_on()
+
+
+def _label(board: Board, fault: str) -> None:
+    board.fault = None if fault == "none" else fault
+    board.rewrite_facts(fault=board.fault)
 
 
 def _undo(board: Board) -> None:

@@ -17,8 +17,8 @@ from emulator import spoil
 from emulator.board import Board
 from emulator.folder import Order, make_folder
 from emulator.places import runtime_dir
-from emulator.trouble import Trouble
-from emulator.vm import find_vm
+from emulator.trouble import USAGE, Trouble
+from emulator.vm import Vm, find_vm
 
 
 class Supervisor:
@@ -55,14 +55,19 @@ class Supervisor:
             if self._keep is None:
                 shutil.rmtree(self._home, ignore_errors=True)
 
-    def _build(self, order: Order, vm: Any) -> None:
+    def _build(self, order: Order, vm: Vm) -> None:
         at = self._home / order.name
-        if not (at / "board.json").is_file():
+        new = not (at / "board.json").is_file()
+        if new:
             make_folder(at, order, spoil.spare_fuses(order.fault))
         board = Board(order, at, vm)
         self.boards[order.name] = board
-        if not (at / "flash.bin").is_file():
-            board.first_boot()
+        if not new:
+            _must_be_same(board)
+            said = board.facts["fault"]
+            board.fault = str(said) if said else None
+            return
+        board.first_boot()
         if order.fault:
             spoil.build_in(board, order.fault, self.boards)
 
@@ -116,3 +121,17 @@ class Supervisor:
             if not self.boards:
                 self._stop.set()
         return {"boards": self.list()}
+
+
+def _must_be_same(board: Board) -> None:
+    """A folder that is kept holds one board; it does not become another."""
+    kept = board.facts
+    wanted = {"chip": board.order.chip, "profile": board.order.profile}
+    was = {key: kept[key] for key in wanted}
+    if was != wanted:
+        raise Trouble(
+            "board.other",
+            f"{board.at} holds another board: {was['chip']} {was['profile']}",
+            "run it as what it is, or choose another --name or --state-dir",
+            USAGE,
+        )
