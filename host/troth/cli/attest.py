@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from ..trouble import Trouble
 from .output import json_option, print_json, wants_json
 
 
@@ -23,16 +24,23 @@ def command(port: str) -> int:
         board = Board.open(port, restart=False)
         with board:
             mac = str(board.agent("identify()").get("mac"))
-            challenge = verifier.challenge()
+            device = store.device(mac)
+            if device is None:
+                raise Trouble(
+                    "device.unknown",
+                    f"the board on {port} is not enrolled here",
+                    why=f"MAC {mac}",
+                    fix=f"troth provision --port {port}",
+                )
+            challenge = verifier.challenge(bytes.fromhex(device.ueid))
             raw = answer(board, challenge)
             board.resume()
         said = verifier.submit(challenge.session, raw)
-        device = store.device(mac)
     document = {
         "schema": "troth/attest/1",
         "port": port,
-        "device": device.id if device else None,
-        "name": device.name if device else None,
+        "device": device.id,
+        "name": device.name,
         **said,
     }
     if wants_json():

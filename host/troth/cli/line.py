@@ -38,9 +38,9 @@ class LocalVerifier:
             ttl_s=settings.challenge_ttl_s,
         )
 
-    def challenge(self) -> Challenge:
-        """A fresh challenge."""
-        return self._pipeline.challenge()
+    def challenge(self, ueid: bytes) -> Challenge:
+        """A fresh challenge, good for this device alone."""
+        return self._pipeline.challenge(ueid)
 
     def preview(
         self, unit: Registration, report: Report, claims_set: ClaimsSet, sealed: bool

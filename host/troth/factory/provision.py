@@ -57,7 +57,7 @@ class Preview:
 class Verifier(Protocol):
     """The verifier behind the line, in this process."""
 
-    def challenge(self) -> Challenge: ...
+    def challenge(self, ueid: bytes) -> Challenge: ...
 
     def preview(
         self, unit: Registration, report: Report, claims_set: ClaimsSet, sealed: bool
@@ -291,7 +291,7 @@ class Station:
             given=self.order.sale_given,
             at=now,
         )
-        challenge = self.verifier.challenge()
+        challenge = self.verifier.challenge(bytes.fromhex(seen.ueid))
         raw = answer(board, challenge)
         report, claims_set = _verify(raw, seen, row, challenge)
         line = Provisioning(now, seen.profile, seen.fuses, claims_set.digest)
