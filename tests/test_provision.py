@@ -25,7 +25,8 @@ from troth.factory.enrol import Sale
 from troth.factory.home import make_home
 from troth.factory.image import CHIPS
 from troth.factory.journal import Journal
-from troth.factory.provision import Order, Station
+from troth.factory.order import Order
+from troth.factory.provision import Station
 from troth.store import Store
 from troth.trouble import Trouble
 

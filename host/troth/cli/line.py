@@ -14,7 +14,7 @@ from ..core.duties import Outcome
 from ..core.freshness import Challenge
 from ..core.verdict import Catalogue, State, Verdict
 from ..core.verify import Report, verdict_on
-from ..factory.provision import Preview
+from ..factory.order import Preview
 from ..ingest.outcomes import Judged, NotTaken, TurnedAway
 from ..ingest.pipeline import Pipeline
 from ..ingest.results import Results

@@ -13,7 +13,7 @@ from ..trouble import Trouble
 from .output import OK, exit_code, json_option, print_json, wants_json
 
 if TYPE_CHECKING:
-    from ..factory.provision import Order
+    from ..factory.order import Order
     from ..settings import Settings
 
 _MOST_AT_ONCE = 16
@@ -116,8 +116,8 @@ def _ours(err: Exception) -> Trouble:
 def _order(settings: Settings, asked: dict[str, Any]) -> Order:
     from ..core.device import Profile
     from ..factory.manifest import SETTINGS, read_settings, read_tree
+    from ..factory.order import Order
     from ..factory.pki import read_cert_der
-    from ..factory.provision import Order
 
     files = read_tree(asked["files"]) if asked["files"] else None
     if files is not None and SETTINGS in files:

@@ -14,20 +14,21 @@ from base64 import b64decode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Event
-from typing import Any, Protocol
+from typing import Any
 
 from ..core.claims import ClaimsSet
-from ..core.device import Profile, Provisioning, Registration
+from ..core.device import Profile, Provisioning
 from ..core.errors import Rejected
 from ..core.freshness import Challenge
 from ..core.verify import Report, authenticated, described, parse_evidence
 from ..store import DeviceRow, Store
 from ..trouble import Trouble
 from . import enrol, fuses
-from .enrol import Sale, Seen
+from .enrol import Seen
 from .image import CHIPS
 from .journal import Journal
 from .manifest import AGENT, SETTINGS, board_tree, executable, read_settings
+from .order import Order, Verifier
 from .serial import Board
 
 CA_FILE = "/troth-ca.der"
@@ -44,44 +45,6 @@ r['machine']=getattr(sys.implementation,'_machine',sys.platform)
 print('troth: '+json.dumps(r))
 """
 _BARE = {"oemid": 0, "swname": "main", "swversion": "0", "interval_s": 60}
-
-
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What a unit would be found, and which duties it demonstrably does not meet."""
-
-    told: dict[str, Any]
-    short: tuple[str, ...]
-
-
-class Verifier(Protocol):
-    """The verifier behind the line, in this process."""
-
-    def challenge(self, ueid: bytes) -> Challenge: ...
-
-    def preview(
-        self, unit: Registration, report: Report, claims_set: ClaimsSet, sealed: bool
-    ) -> Preview:
-        """Judge a unit as it leaves the line; nothing is recorded."""
-
-    def submit(self, session: str, raw: bytes) -> dict[str, Any]:
-        """Judge and record; `state`, `failing`, `owed_by`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Order:
-    """What the line was asked to make of every board."""
-
-    url: str
-    ca: bytes  # DER
-    files: Mapping[str, bytes] | None = None
-    model: str | None = None
-    name: str | None = None
-    sale: Sale = field(default_factory=Sale)
-    sale_given: bool = False
-    profile: Profile | None = None  # None: as the line sees it
-    seal: bool = False
-    rekey: bool = False
 
 
 Tell = Callable[[str, str | None, str, str], None]  # port, MAC, step, detail

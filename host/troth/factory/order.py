@@ -1,0 +1,51 @@
+"""What the line is asked to make of a board, and the verifier that it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from ..core.claims import ClaimsSet
+from ..core.device import Profile, Registration
+from ..core.freshness import Challenge
+from ..core.verify import Report
+from .enrol import Sale
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a unit would be found, and which duties it demonstrably does not meet."""
+
+    told: dict[str, Any]
+    short: tuple[str, ...]
+
+
+class Verifier(Protocol):
+    """The verifier behind the line, in this process."""
+
+    def challenge(self, ueid: bytes) -> Challenge: ...
+
+    def preview(
+        self, unit: Registration, report: Report, claims_set: ClaimsSet, sealed: bool
+    ) -> Preview:
+        """Judge a unit as it leaves the line; nothing is recorded."""
+
+    def submit(self, session: str, raw: bytes) -> dict[str, Any]:
+        """Judge and record; `state`, `failing`, `owed_by`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What the line was asked to make of every board."""
+
+    url: str
+    ca: bytes  # DER
+    files: Mapping[str, bytes] | None = None
+    model: str | None = None
+    name: str | None = None
+    sale: Sale = field(default_factory=Sale)
+    sale_given: bool = False
+    profile: Profile | None = None  # None: as the line sees it
+    seal: bool = False
+    rekey: bool = False
