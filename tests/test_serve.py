@@ -81,11 +81,21 @@ def test_a_busy_port_is_told_before_anything_starts(home: Path) -> None:
     assert "error[server.port-busy]" in err
 
 
-def test_who_never_finishes_a_request_is_cut_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server, "HEAD_TIMEOUT_S", 0.2)
+@pytest.mark.parametrize(
+    "begun",
+    [b"", b"POST /challenge", b"POST / HTTP/1.1\r\ncontent-length: 9\r\n\r\nhalf"],
+    ids=["nothing", "half a head", "half a body"],
+)
+def test_who_never_finishes_a_request_is_cut_off(
+    begun: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "REQUEST_TIMEOUT_S", 0.2)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        raise AssertionError("no request was ever complete")
+        if scope["type"] != "http":
+            raise NotImplementedError
+        while (await receive())["type"] != "http.disconnect":
+            pass
 
     async def main() -> float:
         listener = server.Listener(app, server.listen("127.0.0.1:0"))
@@ -94,7 +104,7 @@ def test_who_never_finishes_a_request_is_cut_off(monkeypatch: pytest.MonkeyPatch
         while not uvicorn.started:
             await asyncio.sleep(0.01)
         reader, writer = await asyncio.open_connection(*listener.sock.getsockname())
-        writer.write(b"POST /challenge")
+        writer.write(begun)
         began = time.monotonic()
         assert await reader.read() == b""
         took = time.monotonic() - began

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..trouble import Trouble
 
-HEAD_TIMEOUT_S = 10.0  # for a request's head, the handshake included
+REQUEST_TIMEOUT_S = 10.0  # for a whole request to come in, the handshake included
 KEEP_ALIVE_S = 75
 GRACE_S = 5
 
@@ -141,10 +141,10 @@ class _Server(uvicorn.Server):
 
 
 class _Patient(HttpToolsProtocol):
-    """Patient, but not for ever: who does not finish a request's head in time is cut off."""
+    """Patient, but not for ever: who does not finish a request in time is cut off."""
 
     _deadline: TimerHandle | None = None
-    _in_head = False
+    _unfinished = False
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -156,19 +156,19 @@ class _Patient(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
-        self._watch(self._in_head)  # a head that came whole never needs a timer
+        self._watch(self._unfinished)  # a request that came whole never needs a timer
 
     def on_message_begin(self) -> None:
-        self._in_head = True
+        self._unfinished = True
         super().on_message_begin()
 
-    def on_headers_complete(self) -> None:
-        self._in_head = False
-        super().on_headers_complete()
+    def on_message_complete(self) -> None:
+        self._unfinished = False
+        super().on_message_complete()
 
     def _watch(self, waiting: bool) -> None:
         if waiting and self._deadline is None:
-            self._deadline = self.loop.call_later(HEAD_TIMEOUT_S, self.transport.close)
+            self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self.transport.close)
         elif not waiting and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None
