@@ -14,7 +14,7 @@ from pathlib import Path
 
 from figures import document, table
 
-PARTS = ("device", "wire", "verify", "http", "command")
+PARTS = ("device", "wire", "verify", "serve", "command")
 
 
 def main() -> int:

@@ -24,6 +24,10 @@ def at_most(name: str, value: float, unit: str, target: float) -> Figure:
     return Figure(name, round(value, 3), unit, None, target, value <= target)
 
 
+def reported(name: str, value: float, unit: str) -> Figure:
+    return Figure(name, round(value, 3), unit)
+
+
 def at_least(name: str, value: float, unit: str, ratio: float, target: float | None) -> Figure:
     ok = None if target is None else ratio >= target
     return Figure(name, round(value, 3), unit, round(ratio, 3), target, ok)

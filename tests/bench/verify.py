@@ -4,7 +4,7 @@
 `verify.unseen`: the bundle of a board with a claims-set that nobody has sent before. Both take the
 steps of `ingest/pipeline.py` with its own context and judge: read the envelope, find the signer,
 check signature, token and freshness, find or read the claims-set, gather the facts, judge, and
-count the report in. Not in them: session, result (EAR) and store; `http` has them all.
+count the report in. Not in them: session, result (EAR) and store; `serve` has them all.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import cycle, islice
 from pathlib import Path
 
 import fleet
@@ -64,7 +65,7 @@ def _figure(
     each: int,
     target: float | None,
 ) -> Figure:
-    limit, walk = in_turns(_checked(boards), call, rounds=ROUNDS, each=each)
+    limit, walk = in_turns(signature_checks(boards, ROUNDS * each), call, rounds=ROUNDS, each=each)
     return at_least(name, walk.median_us, "us", walk.times_as_fast_as(limit), target)
 
 
@@ -101,7 +102,7 @@ def _judged(pipeline: Pipeline, reports: Iterator[Report]) -> Callable[[], objec
     return walk
 
 
-def _checked(boards: list[forge.Device]) -> Callable[[], object]:
+def signature_checks(boards: list[forge.Device], count: int) -> Callable[[], object]:
     """The limit: one signature check under a key that is at hand, and nothing else."""
     ready = []
     for board in boards:
@@ -110,7 +111,7 @@ def _checked(boards: list[forge.Device]) -> Callable[[], object]:
         der = encode_dss_signature(int.from_bytes(r, "big"), int.from_bytes(s, "big"))
         signed = cose.signature1(evidence.protected, evidence.payload)
         ready.append((board.private_key.public_key(), der, signed))
-    turn = iter(ready * (ROUNDS * KNOWN // BOARDS))
+    turn = islice(cycle(ready), count)
 
     def check() -> None:
         key, der, signed = next(turn)
