@@ -94,8 +94,8 @@ def _instant(value: int) -> str:
         moment = datetime.fromtimestamp(value, UTC).isoformat(" ", "minutes")
     except (ValueError, OverflowError, OSError):
         return f"instant {value}"
-    at_midnight = value % 86_400 == 0
-    return moment[:10] if at_midnight else f"{moment[:16]} UTC"
+    a_day = value % 86_400 in (0, 86_399)  # its first second, or its last
+    return moment[:10] if a_day else f"{moment[:16]} UTC"
 
 
 def span(seconds: int) -> str:

@@ -54,7 +54,7 @@ class Policy:
 
     max_evidence_age: int = 86_400  # s
     approved_algs: tuple[str, ...] = ("ES256",)
-    max_reconnects: int = 60  # per hour
+    max_reconnects: int = 600  # per hour
     max_boots_24h: int = 24
     fix_grace: int = 30 * 86_400  # s
     anchors: tuple[str, ...] = ()  # sha-256 hex of the DER of approved trust anchors

@@ -25,7 +25,7 @@ _POLICY = """\
 
 max_evidence_age_s = 86400   # older evidence makes a device stale
 approved_algs = ["ES256"]
-max_reconnects_per_h = 60
+max_reconnects_per_h = 600
 max_boots_24h = 24
 fix_grace_days = 30          # how long a released fix may wait before it is owed
 challenge_ttl_s = 300
