@@ -79,6 +79,11 @@ def test_no_path_of_the_host_shows(stage: Stage) -> None:
     assert errors == ["2", "2", "2"]
 
 
+def test_the_doors_of_the_unix_port_are_shut(stage: Stage) -> None:
+    code = "import ffi, termios\nprint(hasattr(ffi, 'open'), hasattr(termios, 'tcgetattr'))"
+    assert stage.python("plain", code) == "False False\n"
+
+
 def test_the_board_says_which_chip_it_is(stage: Stage) -> None:
     code = (
         "import os, sys, machine, esp32\n"
@@ -287,6 +292,9 @@ def test_your_own_files_run(tmp_path: Path) -> None:
         (("run", "--fault", "debug-open"), "fault.profile", 2),
         (("run", "-n", "0"), "usage.count", 2),
         (("run", "--scenario", "/no/such.toml"), "scenario.unreadable", 2),
+        (("run", "--state-dir", "/dev/null"), "emu.file", 6),
+        (("image", "--chip", "esp32", "--version", "", "-o", "x"), "image.word", 2),
+        (("image", "--chip", "esp32", "--version", "9" * 32, "-o", "x"), "image.word", 2),
         (("fault", "nobody", "silent"), "board.unknown", 6),
         (("fault", "hard", "gravity"), "fault.unknown", 2),
         (("fault", "hard", "debug-open"), "fault.factory", 6),
@@ -302,6 +310,21 @@ def test_mistakes_have_a_code_and_a_remedy(
     assert said.err.startswith(f"error[{code}] ")
     assert said.out == ""
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["board = []", "board = [1]", "[[board]]", "[[board]]\nname = 1", '[[board]]\nspeed = "x"'],
+    ids=["none", "a-number", "nameless", "name-is-a-number", "unknown-key"],
+)
+def test_a_scenario_of_no_boards_is_refused(tmp_path: Path, text: str) -> None:
+    scenario = tmp_path / "scenario.toml"
+    scenario.write_text(text)
+    said = run(*EMULATOR, "run", "--scenario", str(scenario), env=own_env(tmp_path))
+    assert said.code == 2
+    assert said.err.startswith("error[scenario.")
+    assert str(scenario) in said.err
+    assert "fix:" in said.err
 
 
 def test_an_image_for_another_chip_is_refused_at_once(stage: Stage, tmp_path: Path) -> None:

@@ -14,9 +14,10 @@ from typing import Any
 from emulator import control
 from emulator.chips import PROFILES, chip_ids, load_chip
 from emulator.folder import Order
-from emulator.trouble import USAGE, Trouble
+from emulator.trouble import BOARD, USAGE, Trouble
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
+DESCRIBED = re.compile(r"[!-~]{1,31}")  # esp_app_desc.h: 32 bytes with the closing zero
 LIST_SCHEMA = "troth/emu/1"
 FAULTS_SCHEMA = "troth/faults/1"
 
@@ -33,6 +34,10 @@ def main(words: list[str]) -> int:
         return 130
     except BrokenPipeError:
         return 0
+    except OSError as err:  # a full disk, a folder that may not be written
+        place = f"{err.filename}: " if err.filename else ""
+        print(Trouble("emu.file", f"{place}{err.strerror}", "see: troth doctor"), file=sys.stderr)
+        return BOARD
     return result
 
 
@@ -57,6 +62,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--name", metavar="NAME", help="default: the chip and a number")
     run.add_argument("--scenario", type=Path, metavar="FILE.toml", help="several named boards")
     run.add_argument("--state-dir", type=Path, metavar="DIR", help="keep the boards' folders")
+    run.add_argument(
+        "--expect", metavar="STATE", help="report to a verifier; end with 0 at STATE, else with 3"
+    )
     run.add_argument("--json", action="store_true")
     run.set_defaults(act=_run)
 
@@ -99,6 +107,8 @@ def _parser() -> argparse.ArgumentParser:
 def _run(asked: argparse.Namespace) -> int:
     from emulator.supervisor import Supervisor
 
+    if asked.expect:
+        raise Trouble("usage.expect", "--expect needs the verifier", "troth emu run ...", USAGE)
     orders = _scenario(asked.scenario) if asked.scenario else _orders(asked)
     _check(orders)
 
@@ -140,24 +150,28 @@ def _scenario(path: Path) -> list[Order]:
         raise Trouble("scenario.unreadable", f"{path}: {err}", exit_code=USAGE) from err
     rows = said.get("board")
     if not isinstance(rows, list) or not rows:
-        raise Trouble("scenario.empty", f"{path} has no [[board]]", exit_code=USAGE)
-    return [_order(row, path.parent) for row in rows]
+        raise Trouble("scenario.empty", f"{path} has no [[board]]", _BOARD_FIX, USAGE)
+    return [_order(row, path) for row in rows]
 
 
 _KEYS = {"name": str, "chip": str, "profile": str, "files": str, "app": str, "fault": str}
 _ALL_KEYS: dict[str, type] = {**_KEYS, "serial": int}
 
 
-def _order(row: dict[str, Any], base: Path) -> Order:
-    for key, value in row.items():
+_BOARD_FIX = f'a [[board]] has name = "..." and may have {", ".join(list(_ALL_KEYS)[1:])}'
+
+
+def _order(row: object, path: Path) -> Order:
+    said: dict[str, Any] = dict(row) if isinstance(row, dict) else {}
+    for key, value in said.items():
         if key not in _ALL_KEYS or type(value) is not _ALL_KEYS[key]:
-            raise Trouble("scenario.key", f"[[board]] {key} = {value!r}", exit_code=USAGE)
-    if "name" not in row:
-        raise Trouble("scenario.key", "a [[board]] has no name", exit_code=USAGE)
-    said: dict[str, Any] = dict(row)
+            what = f"{path}: [[board]] {key} = {value!r}"
+            raise Trouble("scenario.key", what, _BOARD_FIX, USAGE)
+    if "name" not in said:
+        raise Trouble("scenario.key", f"{path}: a [[board]] has no name", _BOARD_FIX, USAGE)
     for key in ("files", "app"):
         if key in said:
-            said[key] = base / said[key]
+            said[key] = path.parent / said[key]
     return Order(**said)
 
 
@@ -199,8 +213,10 @@ def _check(orders: list[Order]) -> None:
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
     for row in rows:
+        state = f"  {row['state']}" if row["state"] != "running" else ""
         fault = f"  {row['fault']}" if row["fault"] else ""
-        print(f"{row['name']}  {row['chip']}  {row['profile']}  {row['port']}{fault}", flush=True)
+        where = f"{row['name']}  {row['chip']}  {row['profile']}  {row['port']}"
+        print(f"{where}{state}{fault}", flush=True)
 
 
 def _list(asked: argparse.Namespace) -> int:
@@ -245,6 +261,10 @@ def _faults(asked: argparse.Namespace) -> int:
 def _image(asked: argparse.Namespace) -> int:
     from emulator.folder import release_image
 
+    for word in (asked.version, asked.name):
+        if not DESCRIBED.fullmatch(word):
+            what = f"{word!r} does not fit an app descriptor"
+            raise Trouble("image.word", what, "1 to 31 visible ASCII characters", USAGE)
     image = release_image(
         load_chip(asked.chip),
         asked.profile,

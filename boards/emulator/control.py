@@ -11,12 +11,13 @@ from emulator.places import runtime_dir
 from emulator.trouble import BOARD, Trouble
 
 PATIENCE_S = 10
+WORK_S = 120  # a fault may take several short lives of the VM
 
 
 def ask(path: Path, **asked: Any) -> dict[str, Any]:
     """One question to one emulator."""
     with socket.socket(socket.AF_UNIX) as link:
-        link.settimeout(PATIENCE_S)
+        link.settimeout(PATIENCE_S if asked["do"] == "list" else WORK_S)
         link.connect(str(path))
         link.sendall(json.dumps(asked).encode() + b"\n")
         said: dict[str, Any] = json.loads(link.makefile().readline() or "{}")
@@ -71,4 +72,14 @@ def set_fault(name: str, fault: str) -> None:
     from emulator.faults import check_known
 
     check_known(fault)
-    ask(find(name), do="fault", name=name, fault=fault)
+    path = find(name)
+    try:
+        said = ask(path, do="fault", name=name, fault=fault)
+    except (OSError, ValueError) as err:
+        raise _silent(name) from err
+    if not said:
+        raise _silent(name)
+
+
+def _silent(name: str) -> Trouble:
+    return Trouble("board.silent", f"the emulator of {name} gave no answer", "troth emu list")

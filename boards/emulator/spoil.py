@@ -51,7 +51,7 @@ def set_fault(board: Board, fault: str, others: Boards) -> None:
         if fault in _DO:
             _DO[fault](board, others)
         _label(board, fault)
-    except Trouble:
+    except (Trouble, OSError, subprocess.SubprocessError):
         _undo(board)  # half a fault would be another one
         raise
     finally:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -17,7 +18,7 @@ from emulator import spoil
 from emulator.board import Board
 from emulator.folder import Order, make_folder
 from emulator.places import runtime_dir
-from emulator.trouble import USAGE, Trouble
+from emulator.trouble import BOARD, USAGE, Trouble
 from emulator.vm import Vm, find_vm
 
 
@@ -108,6 +109,8 @@ class Supervisor:
             return self._do(asked)
         except Trouble as err:
             return {"error": [err.code, err.what, err.fix, err.exit_code]}
+        except (OSError, subprocess.SubprocessError) as err:
+            return {"error": ["board.flash", str(err), "see: troth doctor", BOARD]}
 
     def _do(self, asked: dict[str, Any]) -> dict[str, Any]:
         verb = asked.get("do")

@@ -26,7 +26,7 @@ def command(args: tuple[str, ...]) -> int:
     if words[:1] == ["run"] and any(word.split("=")[0] == "--expect" for word in words):
         from .expect import command as expect
 
-        result: int = expect.main(words[1:], standalone_mode=False)
+        result: int = expect.main(words[1:], "troth emu run", standalone_mode=False)
         return result
     return _become([sys.executable, str(bundled("boards") / "emulator"), *words])
 

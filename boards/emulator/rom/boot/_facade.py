@@ -69,5 +69,11 @@ class _Built:
         return getattr(__import__(self._name), attribute)
 
 
+# what the unix port has and a chip has not: the doors to the host
+class _Absent:
+    pass
+
+
 STANDINS = {"sys": _sys, "micropython": _micropython, "vfs": _vfs, "_emu": _board}
 STANDINS.update(("u" + name, _Built(name)) for name in ("os", "time", "machine"))
+STANDINS.update((name, _Absent()) for name in ("ffi", "jni", "termios"))
