@@ -37,6 +37,8 @@ challenge_ttl_s = 60
 anchors = ["{anchor}"]
 """
 
+_PATIENCE_S = 120  # for one command of the line, on a busy machine
+
 Say = Callable[[str], None]
 
 
@@ -238,7 +240,16 @@ class Stage:
 
     def _troth(self, *words: str) -> None:
         argv = (*TROTH, "--home", str(self._home), *words)
-        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+        try:
+            done = subprocess.run(
+                argv, capture_output=True, text=True, check=False, timeout=_PATIENCE_S
+            )
+        except subprocess.TimeoutExpired as err:
+            raise Trouble(
+                "demo.command",
+                f"troth {words[0]} did not end within {_PATIENCE_S} s",
+                fix=f"read {self._log()}",
+            ) from err
         with self._log().open("a", encoding="utf-8") as log:
             log.write(done.stderr)
         if done.returncode:
