@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -14,6 +15,7 @@ from ..trouble import Trouble
 
 OK, FAILED, USAGE, NON_COMPLIANT, NOT_TRUSTED, UNKNOWN, BOARD, SERVER = range(8)
 INTERRUPTED = 130
+TERMINATED = 143
 
 # the first word of a code decides the exit code; what is not listed is 1
 _EXITS = {
@@ -77,6 +79,8 @@ def exit_code(code: str) -> int:
 
 def run(command: click.Command) -> int:
     """Run the command line and turn every ending into an exit code."""
+    # a polite end is an orderly one: whoever holds children or half a file lets go of them
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(TERMINATED))
     try:
         result = command.main(standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as err:

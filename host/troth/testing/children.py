@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import select
+import signal
 import subprocess
 import sys
 import time
@@ -34,6 +36,7 @@ class Child:
                 stderr=errors,
                 stdin=subprocess.DEVNULL,
                 env=env,
+                preexec_fn=_end_with_parent,
                 start_new_session=True,
             )
 
@@ -78,6 +81,11 @@ class Child:
     def _last_words(self) -> str:
         lines = self.log.read_text(errors="replace").strip().splitlines()[-3:]
         return f"exit {self._process.poll()}: " + " | ".join(lines)[-400:]
+
+
+def _end_with_parent() -> None:
+    """Whatever happens to us, a child does not stay behind (Linux, prctl PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def emulator(*words: str, env: Mapping[str, str] | None = None) -> str:
