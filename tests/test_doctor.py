@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from troth.cli import probes
+from troth.factory.pki import make_pki
 from troth.settings import Settings, load_settings
 
 
@@ -32,17 +33,14 @@ def test_a_broken_home_fails_and_names_its_file(tmp_path: Path) -> None:
     assert "troth.toml" in sign.what
 
 
-def test_keys_that_others_may_read_fail_with_the_chmod(tmp_path: Path) -> None:
+def test_every_key_that_serve_would_refuse_fails_with_its_remedy(tmp_path: Path) -> None:
     settings = home(tmp_path)
-    assert [sign.level for sign in probes.keys(settings)] == ["FAIL"]
-    key = settings.keys / "ca.key"
-    key.write_text("secret")
-    key.chmod(0o644)
-    (sign,) = probes.keys(settings)
-    assert sign.level == "FAIL"
-    assert sign.fix == f"chmod 600 {key}"
-    key.chmod(0o600)
+    assert [sign.level for sign in probes.keys(settings)] == ["FAIL", "FAIL"]  # ear, server
+    make_pki(tmp_path)
     assert [sign.level for sign in probes.keys(settings)] == ["ok"]
+    settings.ear_key.chmod(0o644)
+    (sign,) = probes.keys(settings)
+    assert (sign.level, sign.fix) == ("FAIL", f"chmod 600 {settings.ear_key}")
 
 
 def test_a_ca_that_is_none_fails(tmp_path: Path) -> None:

@@ -121,6 +121,19 @@ def test_a_key_that_others_can_read_is_not_used(home: Path) -> None:
     assert caught.value.code == "key.exposed"
 
 
+@pytest.mark.parametrize("name", ["ear", "server"])
+def test_a_lost_key_is_made_again_when_its_remedy_is_followed(home: Path, name: str) -> None:
+    key = home / f"certs/dev/{name}.key"
+    key.unlink()
+    with pytest.raises(Trouble) as caught:
+        read_private_key(key)
+    assert make_pki(home) == ()  # a public half alone may be all that this home should hold
+    (_, left) = caught.value.fix.split("rm ")
+    Path(left.partition(",")[0]).unlink()
+    make_pki(home)
+    read_private_key(key)
+
+
 def test_a_public_key_that_is_none(home: Path) -> None:
     (home / "certs/dev/release.pub").write_text("no key")
     with pytest.raises(Trouble) as caught:

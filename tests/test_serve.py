@@ -18,7 +18,9 @@ from typing import Any
 import httpx
 import pytest
 
+from troth.factory.home import make_home
 from troth.ingest import server
+from troth.store import Store
 
 TROTH = (sys.executable, "-c", "from troth.cli import main; main()")
 
@@ -50,6 +52,16 @@ def serving(home: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]
     finally:
         child.kill()
         child.communicate()
+
+
+@pytest.mark.parametrize("name", ["ear.key", "server.key"])
+def test_a_key_that_others_may_read_is_not_served_with(tmp_path: Path, name: str) -> None:
+    make_home(tmp_path)
+    Store.open(f"sqlite:///{tmp_path / 'troth.db'}", create=True).close()
+    (tmp_path / "certs" / "dev" / name).chmod(0o644)
+    child = serve(tmp_path)
+    said, _ = child.communicate(timeout=60)
+    assert (json.loads(said)["code"], child.returncode) == ("key.exposed", 2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])

@@ -14,6 +14,7 @@ from ..core.duties import Outcome
 from ..core.freshness import Challenge
 from ..core.verdict import Catalogue, State, Verdict
 from ..core.verify import Report, verdict_on
+from ..factory.keys import read_private_key
 from ..factory.order import Preview
 from ..ingest.outcomes import Judged, NotTaken, TurnedAway
 from ..ingest.pipeline import Pipeline
@@ -34,7 +35,7 @@ class LocalVerifier:
             store,
             self._catalogue,
             settings.policy,
-            Results.load(settings.ear_key),
+            Results(read_private_key(settings.ear_key)),
             ttl_s=settings.challenge_ttl_s,
         )
 

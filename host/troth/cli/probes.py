@@ -7,7 +7,6 @@ import platform
 import shutil
 import socket
 import ssl
-import stat
 import subprocess
 import sys
 import tempfile
@@ -131,16 +130,19 @@ def read_home(home: str | None, db: str | None) -> tuple[Settings | None, Sign]:
 
 
 def keys(settings: Settings) -> Iterator[Sign]:
-    """Private keys: there, and readable by their owner alone."""
-    found = sorted(settings.keys.glob("*.key"))
-    if not found:
-        yield Sign("keys", FAIL, f"none in {settings.keys}", "troth init")
-        return
-    loose = [path.name for path in found if stat.S_IMODE(path.stat().st_mode) & 0o077]
-    if loose:
-        names = " ".join(str(settings.keys / name) for name in loose)
-        yield Sign("keys", FAIL, f"others may read {', '.join(loose)}", f"chmod 600 {names}")
-    else:
+    """Private keys: what `serve` needs is there, and each is readable by its owner alone."""
+    from ..factory.keys import read_private_key
+
+    found = sorted({settings.server_key, settings.ear_key, *settings.keys.glob("*.key")})
+    troubles = []
+    for path in found:
+        try:
+            read_private_key(path)
+        except Trouble as err:
+            troubles.append(err)
+    for err in troubles:
+        yield Sign("keys", FAIL, f"{err.code}: {err.what}", err.fix)
+    if not troubles:
         yield Sign("keys", OK, f"{len(found)} in {settings.keys}, readable by their owner alone")
 
 

@@ -40,10 +40,12 @@ def command(ctx: click.Context, bind: str | None, pages: str | None, quiet: bool
 
 
 def _pipeline(settings: Settings, store: Any, duties: Any) -> Pipeline:
+    from ..factory.keys import read_private_key
     from ..ingest.pipeline import Pipeline
     from ..ingest.results import Results
 
-    results = Results.load(settings.ear_key)
+    results = Results(read_private_key(settings.ear_key))
+    read_private_key(settings.server_key)  # the TLS library asks not who else may read it
     return Pipeline(store, duties, settings.policy, results, ttl_s=settings.challenge_ttl_s)
 
 

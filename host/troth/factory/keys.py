@@ -29,17 +29,24 @@ def read_private_key(path: Path) -> ec.EllipticCurvePrivateKey:
     """A P-256 key of this home. Raises Trouble `key.missing`, `key.kind` or `key.exposed`."""
     try:
         if path.stat().st_mode & 0o077:
-            raise Trouble("key.exposed", f"others may read {path.name}", fix=f"chmod 600 {path}")
+            raise Trouble("key.exposed", f"others may read {path}", fix=f"chmod 600 {path}")
         key = serialization.load_pem_private_key(path.read_bytes(), None)
     except OSError as err:
         raise Trouble(
-            "key.missing", f"no key {path}", why=str(err.strerror), fix="troth init"
+            "key.missing", f"no key {path}", why=str(err.strerror), fix=_new_pair(path)
         ) from err
     except (ValueError, TypeError) as err:
-        raise Trouble("key.kind", f"{path.name} is no private key in PEM") from err
+        raise Trouble("key.kind", f"{path} is no private key in PEM", fix=_new_pair(path)) from err
     if not isinstance(key, ec.EllipticCurvePrivateKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise Trouble("key.kind", f"{path.name} is not a P-256 key")
+        raise Trouble("key.kind", f"{path} is not a P-256 key", fix=_new_pair(path))
     return key
+
+
+def _new_pair(path: Path) -> str:
+    """`troth init` overwrites nothing: what is left of a pair must go before it makes another."""
+    files = (path, path.with_suffix(".pub"), path.with_suffix(".pem"))
+    left = " ".join(str(file) for file in files if file.exists())
+    return f"bring it back; or rm {left}, then troth init" if left else "troth init"
 
 
 def read_public_key(keys: Path, purpose: str) -> ec.EllipticCurvePublicKey:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 from base64 import urlsafe_b64encode
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from .. import __version__
 from ..core.device import Profile
 from ..core.freshness import Challenge
 from ..core.verdict import Verdict
 from ..formats import ear
-from ..trouble import Trouble
 
 _KEPT = 100_000  # devices
 ATTESTER = "board"  # the one submodule of every result of ours
@@ -34,21 +31,6 @@ class Results:
         self._head = _b64(
             json.dumps({"alg": "ES256", "typ": "JWT"}, separators=(",", ":")).encode()
         )
-
-    @classmethod
-    def load(cls, path: Path) -> Results:
-        """Read the home's EAR key. Trouble `key.missing` or `key.unfit`."""
-        try:
-            key = load_pem_private_key(path.read_bytes(), password=None)
-        except OSError as err:
-            raise Trouble(
-                "key.missing", f"cannot read the EAR key {path}", fix="troth init"
-            ) from err
-        except ValueError as err:
-            raise Trouble("key.unfit", f"{path} holds no private key", fix="troth init") from err
-        if not isinstance(key, ec.EllipticCurvePrivateKey) or key.curve.name != "secp256r1":
-            raise Trouble("key.unfit", f"{path} holds no P-256 key", fix="troth init")
-        return cls(key)
 
     def judged(
         self,

@@ -59,7 +59,12 @@ def listen(bind: str) -> socket.socket:
                 f"another program holds {bind}",
                 fix="stop it, or choose others: troth serve --bind HOST:PORT --pages HOST:PORT",
             ) from err
-        raise Trouble("server.bind", f"cannot listen on {bind}", why=str(err)) from err
+        raise Trouble(
+            "server.bind",
+            f"cannot listen on {bind}",
+            why=str(err),
+            fix="troth serve --bind HOST:PORT with an address of this machine",
+        ) from err
     sock.setblocking(False)
     return sock
 
@@ -127,7 +132,7 @@ def _config(listener: Listener) -> uvicorn.Config:
             "tls.certificate",
             f"cannot use {listener.certificate}",
             why=str(err),
-            fix="troth init",
+            fix=f"rm {listener.certificate}, then troth init makes another under the same CA",
         ) from err
     return config
 
