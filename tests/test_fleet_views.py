@@ -232,6 +232,7 @@ def test_check_counts_a_silent_unit_as_stale_not_as_met(fleet: Standing) -> None
         ("therm-05", "any", State.NON_COMPLIANT),
         ("therm-05", "critical", State.COMPLIANT),  # boot.files-known is high
         ("therm-03", "critical", State.NON_COMPLIANT),
+        ("therm-08", "any", State.UNKNOWN),
         ("therm-08", "critical", State.UNKNOWN),
         ("therm-08", "stale", State.NON_COMPLIANT),
     ],

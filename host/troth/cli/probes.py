@@ -140,8 +140,8 @@ def keys(settings: Settings) -> Iterator[Sign]:
             read_private_key(path)
         except Trouble as err:
             troubles.append(err)
-    for err in troubles:
-        yield Sign("keys", FAIL, f"{err.code}: {err.what}", err.fix)
+    for each in troubles:
+        yield Sign("keys", FAIL, f"{each.code}: {each.what}", each.fix)
     if not troubles:
         yield Sign("keys", OK, f"{len(found)} in {settings.keys}, readable by their owner alone")
 

@@ -70,15 +70,6 @@ class Check:
     tallies: tuple[Tally, ...]
     rulings: tuple[Ruling, ...]
 
-    @property
-    def state(self) -> State:
-        """The worst that decides an exit: failing, then unknown or silent, then fine."""
-        found = {unit.state for unit in self.units}
-        for state in (State.NON_COMPLIANT, State.STALE, State.UNKNOWN):
-            if state in found:
-                return state
-        return State.COMPLIANT if self.units else State.UNKNOWN
-
 
 def check(
     context: Context,
@@ -213,8 +204,16 @@ def _rule(
 
 
 def fails(result: Check, fail_on: str) -> State:
-    """The state that `--fail-on` makes of a check: `any`, `critical` or `stale` as well."""
-    failing = [tally.duty for tally in result.tallies if tally.failing]
+    """The state that `--fail-on` makes of a check: `any`, `critical` or `stale` as well.
+
+    A silent unit is silent, whatever it failed before; what its model fails, it fails without it.
+    """
+    stale = {unit.row.name for unit in result.units if unit.state is State.STALE}
+    failing = [
+        tally.duty
+        for tally in result.tallies
+        if (set(tally.failing) - stale if tally.duty.subject is Subject.UNIT else tally.failing)
+    ]
     if fail_on == "critical":
         failing = [duty for duty in failing if duty.severity is Severity.CRITICAL]
     if failing:
