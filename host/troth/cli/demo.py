@@ -79,34 +79,34 @@ def _document(story: Story, told: list[tuple[Cast, Standing]]) -> dict[str, Any]
 
 
 def _table(story: Story, told: list[tuple[Cast, Standing]]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    from ..testing.ledger import findings
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("board", "profile", "fault", "state", "failing", "owed by, and why"):
-        table.add_column(name, overflow="fold")
+    rows = [("board", "profile", "fault", "state", "failing", "owed by, and why")]
     for cast, standing in told:
-        owed = dict.fromkeys(
-            f"{row.appraisal.owed_by}: {row.appraisal.owed_because}" for row in standing.own
+        profile = f"{story.product(cast.model).profile} {cast.chip}"
+        head = (cast.name, profile, cast.fault or "-", standing.state.value)
+        for line in _lines(standing) or [("-", "-")]:
+            rows.append((*head, *line))
+            head = ("", "", "", "")
+    widths = [max(len(row[at]) for row in rows) for at in range(len(rows[0]))]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _lines(standing: Standing) -> list[tuple[str, str]]:
+    """A line for each duty that falls short, for each that is inherited, and for each refusal."""
+    owed = [
+        (row.appraisal.duty, f"{row.appraisal.owed_by}: {row.appraisal.owed_because}")
+        for row in standing.own
+    ]
+    inherited = [
+        (
+            f"{row.appraisal.duty} (the {row.subject_kind}'s)",
+            f"{row.appraisal.owed_by}: {row.appraisal.because}",
         )
-        refused = [f"rejected {code}" for code in standing.rejected]
-        table.add_row(
-            cast.name,
-            f"{story.product(cast.model).profile} {cast.chip}",
-            cast.fault or "-",
-            standing.state,
-            "\n".join([row.appraisal.duty for row in standing.own] + refused) or "-",
-            "\n".join(owed) or ("nobody: it is no evidence" if refused else "-"),
-        )
-    console = Console(width=None if sys.stdout.isatty() else 160)
-    console.print(table)
-    for found in findings([standing for _, standing in told]):
-        console.print(
-            f"\n{found['subject']} {found['of']}: {found['duty']} - {found['because']}"
-            f" (owed by the {found['owed_by']})"
-        )
+        for row in standing.inherited
+    ]
+    refused = [(f"rejected {code}", "nobody: it is no evidence") for code in standing.rejected]
+    return owed + inherited + refused
 
 
 def _taken(address: str) -> bool:

@@ -113,7 +113,7 @@ def _model(files: Path) -> str:
             "file.settings",
             f"{files}/troth.json does not name a model",
             why=str(err),
-            fix='give it {"hwmodel": "my-model", ...}; see troth docs',
+            fix='give it {"hwmodel": "my-model", ...}; see docs/tester.md',
         ) from err
 
 
