@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sqlite3
 import subprocess
 import sys
 import time
@@ -161,7 +162,7 @@ def test_check_speaks_of_evidence_of_breach_and_never_of_the_law_being_kept(home
         (("duty", "show", "none"), "duty.unknown", 2),
         (("check", "--regime", "none"), "regime.unknown", 2),
         (("check", "nobody"), "device.unknown", 2),
-        (("--db", "sqlite:///nowhere.db", "device", "list"), "store.missing", 1),
+        (("--db", "sqlite:///nowhere.db", "device", "list"), "store.missing", 2),
     ],
 )
 def test_what_cannot_be_done_is_told_with_code_and_remedy(
@@ -288,6 +289,22 @@ def test_verify_works_far_from_home_with_a_copy_of_the_store(home: Home, tmp_pat
     words = ("evidence", "verify", "-", "--db", f"sqlite:///{home[0] / 'troth.db'}", "--json")
     done = troth(tmp_path, *words, stdin=raw)
     assert done.returncode == 3
+
+
+def test_a_store_in_another_home_is_judged_by_the_policy_of_that_home(
+    home: Home, tmp_path: Path
+) -> None:
+    folder, fleet = home
+    raw = fleet.units["therm-01"].device.bundle(bytes(32), uptime=3_000_000)
+    words = ("evidence", "verify", "-", "--db")
+    there = troth(tmp_path, *words, f"sqlite:///{folder / 'troth.db'}", stdin=raw)
+    assert there.returncode == 0
+    with sqlite3.connect(folder / "troth.db") as source:
+        source.backup(sqlite3.connect(tmp_path / "copy.db"))
+    alone = troth(tmp_path, *words, f"sqlite:///{tmp_path / 'copy.db'}", stdin=raw)
+    assert alone.returncode == 5  # nobody says there which trust anchors are approved
+    assert b"? comm.own-trust-anchor" in alone.stdout
+    assert b"default policy" in alone.stderr
 
 
 @pytest.mark.parametrize("words", [("--nonce", "xyz"), ("--at", "yesterday"), ("--set", "no-file")])

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner
 
 from troth.cli import root
 from troth.settings import load_settings
+from troth.trouble import Trouble
 
 
 def init(home: Path) -> dict[str, object]:
@@ -45,3 +47,23 @@ def test_a_policy_that_does_not_know_the_ca_is_told(tmp_path: Path) -> None:
 def test_keys_never_reach_a_repository(tmp_path: Path) -> None:
     init(tmp_path)
     assert "certs/dev/" in (tmp_path / ".gitignore").read_text().splitlines()
+
+
+@pytest.mark.parametrize(
+    ("line", "code"),
+    [
+        ('max_evidence_age_s = "a day"', "policy.type"),
+        ("max_evidence_age_s = 0", "policy.type"),
+        ("fix_grace_days = 99999999999", "policy.value"),
+        ('anchors = ["88:33:AD"]', "policy.value"),
+        ("max_evidence_age = 3600", "policy.unknown-key"),
+        ("max_evidence_age_s = = 3600", "policy.syntax"),
+    ],
+)
+def test_a_malformed_policy_is_told_with_its_file(tmp_path: Path, line: str, code: str) -> None:
+    (tmp_path / "troth.toml").write_text("")
+    (tmp_path / "policy.toml").write_text(line)
+    with pytest.raises(Trouble) as caught:
+        load_settings(str(tmp_path))
+    assert caught.value.code == code
+    assert str(tmp_path / "policy.toml") in caught.value.fix

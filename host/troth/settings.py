@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from .core.reference import Policy
 from .trouble import Trouble
 
 _SERVE = {"bind": "127.0.0.1:8443", "pages": "127.0.0.1:8080"}
+_MOST = 2**31  # sixty-eight years in seconds: far beyond any of these numbers
+_DIGEST = re.compile(r"[0-9a-f]{64}")
 _STORE = {"db": "sqlite:///troth.db"}
 
 
@@ -108,6 +111,17 @@ def read_policy(path: Path) -> tuple[Policy, int]:
         if kind is list and not all(type(item) is str for item in got[key]):
             raise Trouble(
                 "policy.type", f"{key} in {path.name} must hold strings only", fix=f"edit {path}"
+            )
+        if kind is int and got[key] > _MOST:
+            raise Trouble(
+                "policy.value", f"{key} in {path.name} is above {_MOST}", fix=f"edit {path}"
+            )
+    for anchor in got["anchors"]:
+        if not _DIGEST.fullmatch(anchor):
+            raise Trouble(
+                "policy.value",
+                f"{anchor[:80]!r} under anchors in {path.name} is no SHA-256 in lower-case hex",
+                fix=f"edit {path}; openssl x509 -in CA.pem -outform DER | sha256sum",
             )
     policy = Policy(
         max_evidence_age=got["max_evidence_age_s"],

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
@@ -93,11 +94,21 @@ def where() -> tuple[str, Policy]:
     from ..settings import find_home, load_settings, read_policy
 
     obj = click.get_current_context().find_root().obj or {}
-    home, db = obj.get("home"), obj.get("db")
+    db = obj.get("db")
+    home = obj.get("home") or _home_of(db)
     try:
         settings = load_settings(home, db)
     except Trouble as err:
         if err.code != "home.missing" or not db:
             raise
-        return db, read_policy(find_home(home) / "policy.toml")[0]
+        policy = find_home(home) / "policy.toml"
+        if not policy.is_file():
+            click.echo(f"note: no {policy}: judged by the default policy", err=True)
+        return db, read_policy(policy)[0]
     return settings.db, settings.policy
+
+
+def _home_of(db: str | None) -> str | None:
+    """The home that a store lies in: its policy is the one that the store was judged by."""
+    folder, _, _ = (db or "").removeprefix("sqlite:///").rpartition("/")
+    return folder if folder.startswith("/") and (Path(folder) / "troth.toml").is_file() else None

@@ -7,6 +7,7 @@ from typing import IO, TYPE_CHECKING, Any
 
 import click
 
+from ..core.duties import Outcome
 from ..core.verdict import State
 from ..fleet.words import STATE_GLYPH, iso, plain
 from . import documents
@@ -203,3 +204,7 @@ def _tell(opinion: Opinion, name: str | None) -> None:
     print(f"  fresh    {fresh.get(opinion.fresh, 'no')}")
     for each in verdict.failing:
         print(f"  ✘ {each.duty}  {plain(each.because, 400)}")
+    if verdict.state is State.UNKNOWN:
+        for each in verdict.appraisals:
+            if each.duty in verdict.duty_set.mandatory and each.outcome is Outcome.NOT_SHOWN:
+                print(f"  ? {each.duty}  {plain(each.because, 400)}")

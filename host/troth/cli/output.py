@@ -17,8 +17,9 @@ OK, FAILED, USAGE, NON_COMPLIANT, NOT_TRUSTED, UNKNOWN, BOARD, SERVER = range(8)
 INTERRUPTED = 130
 TERMINATED = 143
 
-# the first word of a code decides the exit code; what is not listed is 1
+# the first word of a code decides the exit code, where the code itself does not; else it is 1
 _EXITS = {
+    **dict.fromkeys(("store.missing", "store.url"), USAGE),
     **dict.fromkeys(
         (
             "baseline",
@@ -74,7 +75,7 @@ def print_json(document: dict[str, Any]) -> None:
 
 def exit_code(code: str) -> int:
     """The exit code that belongs to a stable error code."""
-    return _EXITS.get(code.partition(".")[0], FAILED)
+    return _EXITS.get(code, _EXITS.get(code.partition(".")[0], FAILED))
 
 
 def run(command: click.Command) -> int:
