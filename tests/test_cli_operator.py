@@ -147,6 +147,13 @@ def test_check_ends_with_the_documented_code(home: Home, words: tuple[str, ...],
     assert document(done)["exit"] == code
 
 
+def test_what_a_regime_does_not_ask_yet_stands_as_upcoming(home: Home) -> None:
+    (cra,) = document(troth(home[0], "check", "--regime", "eu-cra", "--json"))["regimes"]
+    assert "surface.no-webrepl" in cra["upcoming"]
+    assert (cra["failing"], cra["breaches"]) == ([], [])
+    assert "duties upcoming" in troth(home[0], "check", "--regime", "eu-cra").stdout.decode()
+
+
 def test_check_speaks_of_evidence_of_breach_and_never_of_the_law_being_kept(home: Home) -> None:
     text = troth(home[0], "check").stdout.decode()
     assert "uk-psti: evidence of breach" in text

@@ -72,7 +72,8 @@ def command(only: str, regime: str | None, fail_on: str, as_of: int | None) -> i
     print()
     for ruling in result.rulings:
         print(f"{ruling.regime.id}: {ruling.words} ({count(ruling.units, 'unit')}", end="")
-        print(f", {ruling.silent} silent or unknown)" if ruling.silent else ")")
+        print(f", {ruling.silent} silent or unknown)" if ruling.silent else ")", end="")
+        print(f", {count(len(ruling.coming), 'duty')} upcoming" if ruling.coming else "")
         for breach in ruling.breaches:
             units = plain(", ".join(breach.units), 120)
             print(f"  {breach.provision}  {breach.duty}  {breach.party.value}: {units}")

@@ -187,6 +187,7 @@ def check(result: Check, exit_code: int) -> dict[str, Any]:
                 "words": ruling.words,
                 "failing": list(ruling.failing),
                 "silent": ruling.silent,
+                "upcoming": list(ruling.coming),
                 "breaches": [
                     {
                         "duty": breach.duty,

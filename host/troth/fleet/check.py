@@ -53,6 +53,7 @@ class Ruling:
     failing: tuple[str, ...]  # its duties that fall short, on whosever account
     breaches: tuple[Breach, ...]
     silent: int  # units of which nothing can be said
+    coming: tuple[str, ...]  # its duties that are not in force yet: no outcome, and no breach
 
     @property
     def words(self) -> str:
@@ -200,7 +201,17 @@ def _rule(
         tuple(failing),
         tuple(Breach(*key[:3], tuple(names), key[3]) for key, names in found.items()),
         sum(unit.state in (State.STALE, State.UNKNOWN) for unit in concerned),
+        _coming(regime, concerned, now),
     )
+
+
+def _coming(regime: Regime, concerned: Iterable[Unit], now: int) -> tuple[str, ...]:
+    """Whether a line is in force yet is the same for every unit that its regime speaks of."""
+    unit = next((unit.registration for unit in concerned if unit.registration), None)
+    if unit is None:
+        return ()
+    lines = (line for line in regime.lines if force(line, regime, unit, now) is Force.TO_COME)
+    return tuple(sorted({line.duty for line in lines}))
 
 
 def fails(result: Check, fail_on: str) -> State:
