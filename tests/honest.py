@@ -142,7 +142,7 @@ def board(
         r=r,
         u=u,
         m=m,
-        v=replace(_SEEN, **seen),
+        v=_SEEN._replace(**seen),
         now=NOW,
         profile=record.profile if record else Profile.P0,
     )

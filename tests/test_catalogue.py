@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import random
 import typing
 from pathlib import Path
@@ -77,9 +76,8 @@ def test_the_names_are_the_fields_of_the_facts_with_their_types(
     fields = {}
     for home in homes:
         hints = typing.get_type_hints(home)
-        for field in dataclasses.fields(home):
-            if field.name not in NOT_NAMES.get(home, set()):
-                fields[f"{prefix}.{field.name}"] = _type(hints[field.name])
+        for name in hints.keys() - NOT_NAMES.get(home, set()):
+            fields[f"{prefix}.{name}"] = _type(hints[name])
     assert named == fields
 
 

@@ -70,13 +70,13 @@ HONEST: dict[str, tuple[Facts, set[str], set[str], set[str]]] = {
         {"support.length"},
     ),
     "P0 sold with statement": (
-        replace(own_use(**_SOLD_P0), u=sold().u, m=STATEMENT, v=sold().v),
+        own_use(**_SOLD_P0)._replace(u=sold().u, m=STATEMENT, v=sold().v),
         {*_P0_NOT_MET, "upd.signed", "upd.anti-rollback"},
         {"comm.wifi-secure"},
         {"support.length", "boot.key-slots"},
     ),
     "P1 sold with statement": (
-        replace(own_use(plain_secrets=0), u=_P1, m=_NO_EXCUSE, v=sold().v, profile=Profile.P1),
+        own_use(plain_secrets=0)._replace(u=_P1, m=_NO_EXCUSE, v=sold().v, profile=Profile.P1),
         _P0_NOT_MET - {"attest.key-custody", "store.secrets-protected"} | {"upd.mechanism"},
         {"comm.wifi-secure"},
         {"support.length", "boot.key-slots", *_ONLY_UPDATABLE},
@@ -122,7 +122,7 @@ def test_what_is_not_shown_says_why(facts: Facts, duty: str, reason: Reason, say
 
 
 def test_a_claim_that_the_profile_must_show_and_keeps_back_is_not_met() -> None:
-    facts = replace(sold(jtag=None), must_show=frozenset({"d.jtag"}))
+    facts = sold(jtag=None)._replace(must_show=frozenset({"d.jtag"}))
     found = of(facts, "surface.debug-locked")
     assert (found.outcome, found.reason) == (Outcome.NOT_MET, Reason.WITHHELD)
     assert found.because == (
@@ -138,7 +138,7 @@ def test_a_claim_that_this_firmware_showed_before_cannot_fall_silent() -> None:
 
 
 def test_a_withheld_claim_that_decides_nothing_is_no_fault() -> None:
-    facts = replace(sold(ap_on=False, ap_auth=None), must_show=frozenset({"d.ap_auth"}))
+    facts = sold(ap_on=False, ap_auth=None)._replace(must_show=frozenset({"d.ap_auth"}))
     assert of(facts, "surface.no-open-ap").outcome is Outcome.MET
 
 
@@ -293,8 +293,8 @@ def test_the_clock_alone_flips_it_at_the_promised_instant(facts: Facts, duty: st
     found = of(facts, duty)
     assert found.outcome is Outcome.MET
     assert found.until is not None
-    before = of(replace(facts, now=found.until - 1), duty)
-    after = of(replace(facts, now=found.until), duty)
+    before = of(facts._replace(now=found.until - 1), duty)
+    after = of(facts._replace(now=found.until), duty)
     assert (before.outcome, after.outcome) == (Outcome.MET, Outcome.NOT_MET)
     assert after.until is None
 
@@ -303,7 +303,7 @@ def test_at_the_end_of_the_grace_the_clock_hands_over_what_a_withdrawal_says() -
     facts = sold(releases=(_OLD_GONE, _FIX_10), **_RUNS_OLD)
     found = of(facts, "upd.not-withdrawn")
     assert found.until == NOW + 20 * DAY
-    after = of(replace(facts, now=found.until), "upd.not-withdrawn")
+    after = of(facts._replace(now=found.until), "upd.not-withdrawn")
     assert after.owed_because == "a fixed release is out for 30 days, the grace is 30"
 
 
@@ -330,7 +330,7 @@ def test_a_sentence_that_cannot_be_built_takes_no_answer_with_it() -> None:
 
 
 def test_a_board_that_says_nothing_meets_nothing_that_asks_it() -> None:
-    facts = replace(sold(), d=type(sold().d)(), v=Observed(), m=Statement())
+    facts = sold()._replace(d=type(sold().d)(), v=Observed(), m=Statement())
     for found, duty in zip(appraise(facts, DUTIES), DUTIES, strict=True):
         if any(name.startswith(("d.", "v.", "m.")) for name in duty.names):
             assert found.outcome in (Outcome.NOT_SHOWN, Outcome.NOT_APPLICABLE), duty.id
@@ -339,11 +339,10 @@ def test_a_board_that_says_nothing_meets_nothing_that_asks_it() -> None:
 def test_support_length_counts_from_the_unit_s_own_day() -> None:
     day = 1_828_483_200  # 2027-12-11
     short = sold()
-    short = replace(
-        short,
+    short = short._replace(
         u=replace(short.u, placed_on_market=day),
         m=replace(STATEMENT, support_end=day + 4 * 365 * DAY),
     )
     assert of(short, "support.length").outcome is Outcome.NOT_MET
-    earlier = replace(short, u=replace(short.u, placed_on_market=PLACED))
+    earlier = short._replace(u=replace(short.u, placed_on_market=PLACED))
     assert of(earlier, "support.length").outcome is Outcome.NOT_APPLICABLE

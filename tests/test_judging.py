@@ -31,7 +31,7 @@ def test_an_unchanged_board_keeps_its_very_answers() -> None:
     facts = sold()
     first = judges.judge(facts)
     assert judges.judge(facts) is first
-    later = replace(facts, now=NOW + 60, v=replace(facts.v, last_evidence=NOW + 60))
+    later = facts._replace(now=NOW + 60, v=facts.v._replace(last_evidence=NOW + 60))
     again = judges.judge(later)
     assert again.appraisals is first.appraisals
     assert gist(again) == gist(judge(later, CATALOGUE))
@@ -41,7 +41,7 @@ def test_a_changed_answer_gets_a_new_sentence() -> None:
     judges = Judge(CATALOGUE)
     facts = sold()
     judges.judge(facts)
-    worse = replace(facts, v=replace(facts.v, reconnects_per_h=1000))
+    worse = facts._replace(v=facts.v._replace(reconnects_per_h=1000))
     assert judges.judge(worse) == judge(worse, CATALOGUE)
 
 
@@ -62,26 +62,26 @@ def _walk(start: Facts, seed: int) -> Iterator[Facts]:
     rng = random.Random(seed)
     facts = start
     for _ in range(250):
-        facts = replace(facts, now=facts.now + rng.choice([0, 1, 3600, 5 * DAY, -7]))
+        facts = facts._replace(now=facts.now + rng.choice([0, 1, 3600, 5 * DAY, -7]))
         match rng.randrange(8):
             case 0:
                 name = rng.choice(list(_CHANGES))
-                facts = replace(facts, v=replace(facts.v, **{name: rng.choice(_CHANGES[name])}))
+                facts = facts._replace(v=facts.v._replace(**{name: rng.choice(_CHANGES[name])}))
             case 1:
                 name = rng.choice([f.name for f in fields(facts.d)])
-                facts = replace(facts, d=replace(facts.d, **{name: None}))
+                facts = facts._replace(d=replace(facts.d, **{name: None}))
             case 2:
-                facts = replace(facts, d=start.d, v=start.v)
+                facts = facts._replace(d=start.d, v=start.v)
             case 3:
                 optout = rng.random() < 0.5
                 market = rng.choice(["eu", "uk", None])
                 unit = replace(facts.u, monitoring_optout=optout, market=market)
-                facts = replace(facts, u=unit)
+                facts = facts._replace(u=unit)
             case 4:
-                facts = replace(facts, m=rng.choice([start.m, STATEMENT, replace(start.m)]))
+                facts = facts._replace(m=rng.choice([start.m, STATEMENT, replace(start.m)]))
             case 5:
                 withheld = rng.choice([frozenset(), frozenset({"d.jtag", "d.wifi_auth"})])
-                facts = replace(facts, must_show=withheld)
+                facts = facts._replace(must_show=withheld)
         yield facts
 
 
@@ -107,7 +107,7 @@ def test_the_memory_never_changes_a_verdict(life: str, seed: int) -> None:
 def test_a_small_memory_forgets_and_stays_right() -> None:
     judges = Judge(CATALOGUE, keep=2)
     units = [
-        replace(sold(market), u=replace(sold(market).u, device=f"{market}-{n}"))
+        sold(market)._replace(u=replace(sold(market).u, device=f"{market}-{n}"))
         for market in ("eu", "uk")
         for n in range(3)
     ]

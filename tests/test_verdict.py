@@ -145,7 +145,7 @@ def test_silence_makes_a_failing_board_stale_too() -> None:
 
 def test_an_opted_out_board_is_never_stale() -> None:
     facts = sold(seen={"last_evidence": NOW - 300 * DAY})
-    facts = replace(facts, u=replace(facts.u, monitoring_optout=True))
+    facts = facts._replace(u=replace(facts.u, monitoring_optout=True))
     assert judge(facts, CATALOGUE).state is State.COMPLIANT
 
 
@@ -195,7 +195,7 @@ def test_before_until_the_clock_alone_changes_nothing(facts: Facts) -> None:
     first = judge(facts, CATALOGUE)
     assert first.until is not None
     for later in (NOW + 1, (NOW + first.until) // 2, first.until - 1):
-        then = judge(replace(facts, now=later), CATALOGUE)
+        then = judge(facts._replace(now=later), CATALOGUE)
         assert [each.outcome for each in then.appraisals] == [
             each.outcome for each in first.appraisals
         ]
@@ -204,13 +204,13 @@ def test_before_until_the_clock_alone_changes_nothing(facts: Facts) -> None:
             first.duty_set,
             first.until,
         )
-    turned = judge(replace(facts, now=first.until), CATALOGUE)
+    turned = judge(facts._replace(now=first.until), CATALOGUE)
     assert turned.state is State.STALE
 
 
 def test_a_registration_of_nothing_is_judged_without_an_error() -> None:
     nobody = Registration(device="x", ueid="", model=None, chip=None)
-    verdict = judge(replace(sold(), u=nobody), CATALOGUE)
+    verdict = judge(sold()._replace(u=nobody), CATALOGUE)
     found = {each.duty: each.outcome for each in verdict.appraisals}
     assert found["ident.model-known"] is Outcome.NOT_SHOWN
     assert Outcome.ERROR not in found.values()

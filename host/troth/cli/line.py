@@ -51,7 +51,7 @@ class LocalVerifier:
         now = self._pipeline.clock()
         facts = self._pipeline.context.facts(unit, 1, report.token, claims_set, now=now)
         if sealed:
-            facts = replace(facts, d=replace(facts.d, repl="sealed"))
+            facts = facts._replace(d=replace(facts.d, repl="sealed"))
         verdict = verdict_on(facts, self._catalogue)
         short = (
             each.duty

@@ -77,8 +77,7 @@ class Status(StrEnum):
     INFORMATIVE = "informative"
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(NamedTuple):
     """All that a rule may ask, by prefix: d. r. m. v. and now."""
 
     d: DeviceClaims

@@ -1,18 +1,20 @@
 """`judge` with a memory: an unchanged unit costs its device rules and nothing else.
 
 Rules over the claims-set, releases and policy are answered once per set and remembered (HOUSE "Two
-kinds of rule"). Rules over registry, history and clock run at every report; their sentences are
+kinds of rule"). As long as no record changes, a report asks only the rules over what every report
+may move; a rule over the clock is asked again at the instant that its answer names. Sentences are
 built again only when an answer changes, so a sentence tells the values with which it began.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import attrgetter
 from threading import Lock
 from typing import TypeVar
 
-from .device import Registration
-from .duties import Answer, Appraisal, Facts, Outcome, answer, first_after, say
+from .device import Observed, Registration
+from .duties import Answer, Appraisal, Duty, Facts, Outcome, Rule, answer, first_after, say
 from .verdict import (
     Catalogue,
     DutySet,
@@ -31,6 +33,18 @@ _BINDINGS = 4096
 _SETTLED = (Outcome.MET, Outcome.NOT_APPLICABLE)  # say nothing of whose unit it is
 _FOREVER = 1 << 62
 _MOVING = ("device", "clock")
+# what any report may move; all else that the verifier saw moves with a record or with the set
+_LIVE = frozenset(
+    {
+        "v.last_evidence",
+        "v.boot_forks",
+        "v.counter_regressions",
+        "v.skew_s",
+        "v.reconnects_per_h",
+        "v.boots_24h",
+    }
+)
+_seen_steady = attrgetter(*(name for name in Observed._fields if f"v.{name}" not in _LIVE))
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -40,11 +54,12 @@ _V = TypeVar("_V")
 class _Kept:
     """The last verdict on a unit, and how long it may stand in for a new one."""
 
-    facts: Facts
-    moving: tuple[Answer, ...]
+    steady: tuple[object, ...]
+    since: int
+    asked: tuple[tuple[Rule, Answer], ...]  # the rules that every report asks anew
     too_old: bool
     verdict: Verdict
-    still_until: int  # before it the clock changes nothing but what the moving rules tell
+    still_until: int  # before it the clock changes nothing but what these rules tell
 
 
 class Judge:
@@ -58,7 +73,6 @@ class Judge:
         self._keep = keep
         self._grave = grave_duties(catalogue.duties)
         self._moves = tuple(duty.scope in _MOVING for duty in catalogue.duties)
-        self._rules = tuple(duty.rule for duty in catalogue.duties if duty.scope in _MOVING)
         self._kept: dict[str, _Kept] = {}
         self._sets: dict[object, tuple[Appraisal | None, ...]] = {}
         self._said: dict[Appraisal, Appraisal] = {}
@@ -68,7 +82,11 @@ class Judge:
     def judge(self, facts: Facts) -> Verdict:
         """The verdict on these facts; pure, total, never raises."""
         kept = self._kept.get(facts.u.device)
-        if kept is not None and _stands(kept, facts):
+        if (
+            kept is not None
+            and kept.since <= facts.now < kept.still_until
+            and kept.steady == _steady(facts)
+        ):
             verdict = self._unchanged(kept, facts)
             if verdict is not None:
                 return verdict
@@ -78,7 +96,7 @@ class Judge:
         """The kept verdict with a new end, or None when any answer is another."""
         until, now = kept.still_until, facts.now
         try:
-            for rule, before in zip(self._rules, kept.moving, strict=True):
+            for rule, before in kept.asked:
                 given = rule(facts)
                 if given is before:
                     continue
@@ -98,7 +116,7 @@ class Judge:
 
     def _afresh(self, facts: Facts) -> Verdict:
         chosen, set_turns = self._binding(facts.u, facts.now)
-        answers, appraisals = self._answer(facts)
+        asked, appraisals = self._answer(facts)
         outcomes = {each.duty: each.outcome for each in appraisals}
         verdict = Verdict(
             device=facts.u.device,
@@ -108,30 +126,33 @@ class Judge:
             until=first_after(facts.now, set_turns, *(each.until for each in appraisals)),
         )
         still = first_after(facts.now, set_turns, *self._still(appraisals)) or _FOREVER
-        kept = _Kept(facts, answers, is_too_old(facts), verdict, still)
+        too_old = is_too_old(facts)
+        kept = _Kept(_steady(facts), facts.now, asked, too_old, verdict, still)
         self._remember(self._kept, facts.u.device, kept, self._keep)
         return verdict
 
     def _still(self, appraisals: tuple[Appraisal, ...]) -> list[int | None]:
-        """The ends of what the moving rules do not tell anew at every report."""
+        """The ends of what no rule tells anew at every report."""
         return [
             each.until
-            for each, moves in zip(appraisals, self._moves, strict=True)
-            if not moves or each.outcome not in _SETTLED
+            for each, duty in zip(appraisals, self.catalogue.duties, strict=True)
+            if _LIVE.isdisjoint(duty.names) or each.outcome not in _SETTLED
         ]
 
-    def _answer(self, facts: Facts) -> tuple[tuple[Answer, ...], tuple[Appraisal, ...]]:
+    def _answer(
+        self, facts: Facts
+    ) -> tuple[tuple[tuple[Rule, Answer], ...], tuple[Appraisal, ...]]:
         compared = (facts.d, facts.r, facts.m, facts.u.model, facts.u.chip)
         key = (compared, facts.profile, facts.must_show, facts.v.shown_before)
         settled = self._sets.get(key) or (None,) * len(self._moves)
-        moving: list[Answer] = []
+        asked: list[tuple[Rule, Answer]] = []
         appraisals: list[Appraisal] = []
-        for duty, moves, before in zip(self.catalogue.duties, self._moves, settled, strict=True):
+        for duty, before in zip(self.catalogue.duties, settled, strict=True):
             if before is None:
                 given = answer(facts, duty)
                 before = self._shared(say(facts, duty, given))
-                if moves:
-                    moving.append(given)
+                if _is_asked_anew(duty, given):
+                    asked.append((duty.rule, given))
             appraisals.append(before)
         if key not in self._sets:
             found = tuple(
@@ -139,7 +160,7 @@ class Judge:
                 for each, moves in zip(appraisals, self._moves, strict=True)
             )
             self._remember(self._sets, key, found, _SETS)
-        return tuple(moving), tuple(appraisals)
+        return tuple(asked), tuple(appraisals)
 
     def _binding(self, unit: Registration, now: int) -> tuple[DutySet, int | None]:
         """The duty set of all units of this class, market and day, and when the clock turns it."""
@@ -165,22 +186,14 @@ class Judge:
             memory[key] = value
 
 
-def _stands(kept: _Kept, facts: Facts) -> bool:
-    """Is all that no moving rule looks at still the same, and no instant passed?"""
-    before = kept.facts
-    if not before.now <= facts.now < kept.still_until:
-        return False
-    return (
-        _same(before.d, facts.d)
-        and _same(before.r, facts.r)
-        and _same(before.u, facts.u)
-        and _same(before.m, facts.m)
-        and before.profile is facts.profile
-        and _same(before.must_show, facts.must_show)
-        and before.v.shown_before == facts.v.shown_before
-        and before.v.newer_release_since == facts.v.newer_release_since
+def _is_asked_anew(duty: Duty, given: Answer) -> bool:
+    """May the next report change it? What the clock decides is settled until its instant."""
+    return not _LIVE.isdisjoint(duty.names) or (
+        "now" in duty.names and given.outcome not in _SETTLED
     )
 
 
-def _same(one: object, two: object) -> bool:
-    return one is two or one == two
+def _steady(facts: Facts) -> tuple[object, ...]:
+    """All that a rule may ask but what every report moves; the same objects compare at once."""
+    seen = _seen_steady(facts.v)
+    return facts.d, facts.r, facts.u, facts.m, facts.profile, facts.must_show, seen

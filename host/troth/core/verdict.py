@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 from .device import Registration
 from .duties import (
@@ -93,8 +94,7 @@ class DutySet:
     digest: str
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(NamedTuple):
     device: str
     state: State
     appraisals: tuple[Appraisal, ...]  # all duties of the catalogue, mandatory or not

@@ -10,6 +10,7 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from threading import RLock
 from time import monotonic
+from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -25,6 +26,7 @@ from .history import History
 NOTICE_S = 0.05
 _GONE = (Lifecycle.REVOKED, Lifecycle.RETIRED)
 _NAMES = tuple(field.name for field in fields(DeviceClaims))
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,19 @@ class Signer:
     key: KnownKey
     epoch: int
     unit: Registration
+
+
+class _Standing(NamedTuple):
+    """What holds of a unit for as long as it reports this set and no record changes."""
+
+    unit: Registration
+    claims_set: ClaimsSet
+    reference: Reference
+    statement: Statement
+    fuse_regressions: int | None
+    support_end: int | None
+    profile: Profile
+    must_show: frozenset[str]
 
 
 class Context:
@@ -50,7 +65,7 @@ class Context:
         self._units: dict[str, Registration | None] = {}
         self._names: dict[str, str] = {}
         self._histories: dict[tuple[str, int], History] = {}
-        self._references: dict[tuple[str, str | None, bytes], Reference] = {}
+        self._standing: dict[str, _Standing] = {}
         self._support: dict[str, int | None] = {}
         self._statements: dict[str, Statement] = {}
         self._releases: dict[tuple[str, str], tuple[Release, ...]] = {}
@@ -77,7 +92,7 @@ class Context:
                     self._signers,
                     self._units,
                     self._names,
-                    self._references,
+                    self._standing,
                     self._support,
                     self._statements,
                     self._releases,
@@ -90,10 +105,12 @@ class Context:
 
     def signer(self, kid: bytes) -> Signer | None:
         """Who a key id is, revoked or not; None: nobody."""
+        known = self._signers.get(kid)
+        if known is not None:
+            return known
         with self._lock:
-            if self._signers.get(kid) is None:  # perhaps enrolled a moment ago
-                self._next_look = 0.0
-                self.refresh()
+            self._next_look = 0.0  # perhaps enrolled a moment ago
+            self.refresh()
             if kid not in self._signers:
                 if len(self._signers) > 100_000:  # strangers' key ids are no reason to grow
                     self._signers.clear()
@@ -128,6 +145,8 @@ class Context:
 
     def remember(self, claims_set: ClaimsSet) -> ClaimsSet:
         """Keep a set that was read; one object per digest, so that equal is identical."""
+        if self._sets.get(claims_set.digest) is claims_set:
+            return claims_set
         with self._lock:
             if len(self._sets) > 10_000:
                 self._sets.clear()
@@ -183,11 +202,15 @@ class Context:
             )
 
     def take(self, device: str, epoch: int, token: Token, claims_set: ClaimsSet, at: int) -> None:
-        """Count a report that the store now holds."""
+        """Count a report that the store now holds; who is not remembered is read with it later."""
         with self._lock:
-            history = self.history(device, epoch)
+            history = self._histories.get((device, epoch))
+            if history is None:
+                return
             history.take(token, at)
-            history.show(claims_set.claims.app_digest, shown(claims_set))
+            if history.reported is not claims_set:
+                history.reported = claims_set
+                history.show(claims_set.claims.app_digest, shown(claims_set))
 
     def subjects(self, facts: Facts) -> Subjects:
         """Under whom the answers that are the same for many units are kept."""
@@ -213,52 +236,61 @@ class Context:
         skew_s: int | None,
     ) -> Facts:
         said = claims_set.claims
-        reference = self._reference(unit, claims_set)
-        line = unit.provisioning
-        fuses = None
-        if line is not None and said.fuses is not None:
-            fuses = _fuse_regressions(line.fuses, said.fuses)
+        standing = self._standing.get(unit.device)
+        if standing is None or standing.unit is not unit or standing.claims_set is not claims_set:
+            standing = self._standing[unit.device] = self._stand(unit, claims_set)
         observed = Observed(
             ueid_bound_to_key=True,  # the walk refuses a token whose ueid is not its signer's
             sig_alg="ES256",  # the one algorithm that the profile speaks
             last_evidence=last,
             boot_forks=counted[0],
             counter_regressions=counted[1],
-            fuse_regressions=fuses,
+            fuse_regressions=standing.fuse_regressions,
             skew_s=skew_s,
             reconnects_per_h=reports,
             boots_24h=history.boots_24h(now, boot_count),
-            newer_release_since=reference.newer_since,
-            support_end_max_seen=self._support_end(unit.model),
-            shown_before=history.shown.get(said.app_digest or "", frozenset()),
+            newer_release_since=standing.reference.newer_since,
+            support_end_max_seen=standing.support_end,
+            shown_before=history.shown.get(said.app_digest or "", _NOTHING),
         )
-        profile = line.profile if line else Profile.P0
         return Facts(
             d=said,
-            r=reference,
+            r=standing.reference,
             u=unit,
-            m=self._statement(unit.model),
+            m=standing.statement,
             v=observed,
             now=now,
-            profile=profile,
-            must_show=must_show(unit.chip, profile),
+            profile=standing.profile,
+            must_show=standing.must_show,
         )
 
-    def _reference(self, unit: Registration, claims_set: ClaimsSet) -> Reference:
-        key = (unit.device, unit.model, claims_set.digest)
-        found = self._references.get(key)
-        if found is None:
-            said = claims_set.claims
-            approved = self.store.baselines(unit.device, unit.model)
-            found = self._references[key] = resolve(
-                self._released(unit.model, unit.chip),
-                tuple(row.cfg_digest for row in approved),
-                self.policy,
-                app_digest=said.app_digest,
-                code_digest=said.code_digest,
-                cfg_digest=said.cfg_digest,
-            )
-        return found
+    def _stand(self, unit: Registration, claims_set: ClaimsSet) -> _Standing:
+        said, line = claims_set.claims, unit.provisioning
+        fuses = None
+        if line is not None and said.fuses is not None:
+            fuses = fuse_regressions(line.fuses, said.fuses)
+        profile = line.profile if line else Profile.P0
+        return _Standing(
+            unit,
+            claims_set,
+            self._reference(unit, said),
+            self._statement(unit.model),
+            fuses,
+            self._support_end(unit.model),
+            profile,
+            must_show(unit.chip, profile),
+        )
+
+    def _reference(self, unit: Registration, said: DeviceClaims) -> Reference:
+        approved = self.store.baselines(unit.device, unit.model)
+        return resolve(
+            self._released(unit.model, unit.chip),
+            tuple(row.cfg_digest for row in approved),
+            self.policy,
+            app_digest=said.app_digest,
+            code_digest=said.code_digest,
+            cfg_digest=said.cfg_digest,
+        )
 
     def _released(self, model: str | None, chip: str | None) -> tuple[Release, ...]:
         if model is None or chip is None:
@@ -328,9 +360,6 @@ def shown(claims_set: ClaimsSet) -> frozenset[str]:
     """The `d.` names that a set says something about."""
     said = claims_set.claims
     return frozenset(f"d.{name}" for name in _NAMES if getattr(said, name) is not None)
-
-
-_fuse_regressions = lru_cache(maxsize=4096)(fuse_regressions)
 
 
 def _known_key(row: KeyRow, revoked: bool) -> KnownKey:

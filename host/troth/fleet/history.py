@@ -6,10 +6,9 @@ Counted from accepted reports only: nobody without the device's own key can add 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ..core.claims import Token
+from ..core.claims import ClaimsSet, Token
 
 HOUR, DAY = 3600, 86_400
 # two reports of one boot that cross on their way may arrive a little out of order
@@ -30,6 +29,7 @@ class History:
     day: deque[tuple[int, int]] = field(default_factory=deque)  # instant, boot count
     shown: dict[str, frozenset[str]] = field(default_factory=dict)  # app digest -> d. names
     last: int | None = None
+    reported: ClaimsSet | None = None  # with the last report
 
     def weigh(self, token: Token) -> tuple[int, int]:
         """Forks and regressions if this token were taken in."""
@@ -37,8 +37,7 @@ class History:
 
     def take(self, token: Token, at: int) -> None:
         """Take one accepted report in."""
-        self.forks += self._forks(token)
-        self.regressions += self._regresses(token)
+        self.forks, self.regressions = self.weigh(token)
         self.seeds.setdefault(token.boot_count, token.boot_seed)
         if token.boot_count >= self.boot_count:
             self.boot_count, self.boot_seed = token.boot_count, token.boot_seed
@@ -48,11 +47,11 @@ class History:
             self.day.append((at, token.boot_count))
         self.last = at if self.last is None else max(at, self.last)
 
-    def show(self, app_digest: str | None, names: Iterable[str]) -> None:
+    def show(self, app_digest: str | None, names: frozenset[str]) -> None:
         """Remember what this firmware showed."""
         if app_digest is not None:
             before = self.shown.get(app_digest, frozenset())
-            self.shown[app_digest] = before | frozenset(names)
+            self.shown[app_digest] = before | names
 
     def reports_per_h(self, now: int) -> int:
         while self.hour and self.hour[0] <= now - HOUR:
@@ -63,6 +62,8 @@ class History:
         """Boots that the counter shows over the last day, reported or not."""
         while len(self.day) > 1 and self.day[1][0] <= now - DAY:
             self.day.popleft()
+        if len(self.day) == 1 and boot_count in (None, self.day[0][1]):
+            return 0
         counts = [count for _, count in self.day]
         if boot_count is not None:
             counts.append(boot_count)
