@@ -191,3 +191,15 @@ def test_a_page_keeps_to_the_markdown_that_the_server_speaks(name: str) -> None:
     assert not re.search(r"(?m)^( {2,}[-*] |> |<|!\[)", text), "no nesting, quotes, HTML, images"
     for table in re.findall(r"(?m)(?:^\|.*\n)+", text):
         assert len({line.count("|") for line in table.splitlines()}) == 1, table[:200]
+
+
+def test_every_trouble_of_maker_and_tester_has_a_remedy() -> None:
+    bare = [
+        f"{path.name}:{call.lineno}"
+        for path in sources()
+        if path.parent.name in ("cli", "factory")
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Trouble"
+        if all(word.arg != "fix" for word in call.keywords)
+    ]
+    assert bare == []

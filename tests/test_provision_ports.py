@@ -40,6 +40,13 @@ def test_a_port_that_is_not_there(tmp_path: Path) -> None:
     assert refused(f"{tmp_path}/ttyUSB9").code == "port.missing"
 
 
+def test_what_is_no_serial_port_is_not_called_held(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    assert refused("/dev/null").code == "port.kind"
+    assert refused(str(tmp_path / "file")).code == "port.kind"
+    assert refused(str(tmp_path)).code == "port.kind"
+
+
 def test_a_port_that_another_program_holds_is_told_with_its_pid(line: tuple[int, str]) -> None:
     holder = subprocess.Popen(
         [sys.executable, "-c", HOLD, line[1]], stdin=subprocess.PIPE, stdout=subprocess.PIPE

@@ -253,3 +253,10 @@ def test_two_chips_may_share_a_version_but_not_a_name(home: Path) -> None:
     err = troth(home, "release", "show", "therm-v2@1.4.0").exception
     assert isinstance(err, Trouble)
     assert err.code == "release.ambiguous"
+
+
+def test_a_file_that_is_no_image_is_called_so_when_an_image_was_meant(home: Path) -> None:
+    (home.parent / "app.bin").write_bytes(b"hello")
+    with pytest.raises(Trouble) as caught:
+        add(home)
+    assert caught.value.code == "release.image"

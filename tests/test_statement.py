@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from troth.core.reference import Statement
-from troth.factory.statement import from_map, read_statement, to_map
+from troth.factory.statement import from_map, read_statement, to_map, to_words
 from troth.trouble import Trouble
 
 GOOD = """\
@@ -43,6 +43,13 @@ def test_what_is_not_said_stays_unsaid(tmp_path: Path) -> None:
 def test_a_record_gives_the_same_statement_back(tmp_path: Path) -> None:
     said = read_statement(write(tmp_path, GOOD))
     assert from_map(to_map(said)) == said
+
+
+def test_a_statement_is_shown_in_the_words_of_its_file(tmp_path: Path) -> None:
+    said = to_words(read_statement(write(tmp_path, GOOD)))
+    assert said["support_end"] == "2031-12-31T23:59:59Z"
+    assert said["expected_use_years"] == 5
+    assert "expected_use" not in said
 
 
 @pytest.mark.parametrize(

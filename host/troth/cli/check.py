@@ -40,7 +40,12 @@ def command(only: str, regime: str | None, fail_on: str, as_of: int | None) -> i
     with open_desk() as desk:
         if regime and regime not in {each.id for each in desk.catalogue.regimes}:
             known = ", ".join(each.id for each in desk.catalogue.regimes)
-            raise Trouble("regime.unknown", f"no regime {regime[:40]!r}", why=f"known: {known}")
+            raise Trouble(
+                "regime.unknown",
+                f"no regime {regime[:40]!r}",
+                why=f"known: {known}",
+                fix="--regime ID",
+            )
         result = check(
             desk.context, desk.catalogue, now=desk.now, as_of=as_of, regime=regime, only=only
         )

@@ -31,7 +31,10 @@ def list_duties(regime: str | None) -> int:
     ids = {each.id: {line.duty for line in each.lines} for each in catalogue.regimes}
     if regime and regime not in ids:
         raise Trouble(
-            "regime.unknown", f"no regime {regime[:40]!r}", why=f"known: {', '.join(ids)}"
+            "regime.unknown",
+            f"no regime {regime[:40]!r}",
+            why=f"known: {', '.join(ids)}",
+            fix="--regime ID",
         )
     duties = sorted(
         (duty for duty in catalogue.duties if not regime or duty.id in ids[regime]),

@@ -25,6 +25,8 @@ from ..trouble import Trouble
 from .maker import open_home
 from .output import NON_COMPLIANT, OK, UNKNOWN
 
+_ONCE_MORE = "try again; if it stays, provision the board again: troth provision --port P"
+
 
 class LocalVerifier:
     """One pipeline of our own, and what it says put into plain words."""
@@ -65,11 +67,14 @@ class LocalVerifier:
         try:
             outcome = self._pipeline.submit(session, raw)
         except NotTaken as err:
-            raise Trouble(err.code, "the board's evidence was not taken", why=err.text) from err
+            raise Trouble(
+                err.code, "the board's evidence was not taken", why=err.text, fix=_ONCE_MORE
+            ) from err
         if isinstance(outcome, TurnedAway):
-            raise Trouble(outcome.why.code, "the board's evidence is refused", why=str(outcome.why))
+            said = outcome.why
+            raise Trouble(said.code, "the evidence is refused", why=str(said), fix=_ONCE_MORE)
         if not isinstance(outcome, Judged):
-            raise Trouble("board.answer", "the board kept its claims-set back")
+            raise Trouble("board.answer", "the board kept its claims-set back", fix=_ONCE_MORE)
         return told(outcome.verdict)
 
 

@@ -34,7 +34,9 @@ def read_file(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as err:
-        raise Trouble("file.missing", f"cannot read {path}", why=str(err.strerror)) from err
+        raise Trouble(
+            "file.missing", f"cannot read {path}", why=str(err.strerror), fix="name a file"
+        ) from err
 
 
 def as_time(instant: int) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from ..settings import Settings
     from ..store import Store
 
+_IMAGE = b"\xe9"  # the first byte of an app image
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -54,7 +55,7 @@ def add(
     raw = read_file(app)
     with open_home() as (settings, store):
         hits: list[dict[str, Any]] = []
-        if raw[:1] == b"\xe9":
+        if raw[:1] == _IMAGE or files or version:
             if files is None or version is None:
                 raise click.UsageError("an image needs --files DIR and --version V")
             record, hits = _sign(
@@ -180,20 +181,24 @@ def _tell(release: Release, *, added: bool | None, hits: list[dict[str, Any]]) -
         click.echo("nothing to do: this very record is there already", err=True)
     for name, value in said.items():
         if isinstance(value, dict):
-            value = "; ".join(f"{key} {item}" for key, item in value.items())
+            value = "; ".join(f"{key} {_plain(item)}" for key, item in value.items())
         if isinstance(value, list):
-            value = ", ".join(value) or "none"
+            value = _plain(value) or "none"
         click.echo(f"{name:<17} {'-' if value is None else value}")
+
+
+def _plain(value: object) -> str:
+    return ", ".join(value) if isinstance(value, list) else str(value)
 
 
 def _document(release: Release) -> dict[str, Any]:
     from dataclasses import asdict
 
-    from ..factory.statement import to_map
+    from ..factory.statement import to_words
 
     said = asdict(release)
     said["boot_key_digests"] = list(release.boot_key_digests)
     said["released"] = as_time(release.released)
     said["withdrawn"] = as_time(release.withdrawn) if release.withdrawn else None
-    said["statement"] = to_map(release.statement) if release.statement else None
+    said["statement"] = to_words(release.statement) if release.statement else None
     return said

@@ -64,7 +64,11 @@ def approve_model(store: Store, model: str, approver: Approver) -> tuple[Approva
         raise Trouble("device.unknown", f"no device of model {model}", fix="troth device list")
     digests = sorted({digest for each in devices if (digest := last_settings(store, each))})
     if not digests:
-        raise Trouble("baseline.no-evidence", f"no {model} ever reported its settings")
+        raise Trouble(
+            "baseline.no-evidence",
+            f"no {model} ever reported its settings",
+            fix="troth attest --port P",
+        )
     return tuple(_approve(store, "model", model, digest, approver) for digest in digests)
 
 

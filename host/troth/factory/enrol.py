@@ -14,6 +14,8 @@ from ..store import DeviceRow, KeyRow, Store
 from ..trouble import Trouble
 from .keys import key_id
 
+_ANEW = "erase the board's flash and provision it again: it makes a key of its own"
+
 _EUI = "02"
 
 
@@ -54,7 +56,7 @@ def known_key(seen: Seen, device: str) -> KnownKey:
             ec.SECP256R1(), b"\x04" + seen.public_key
         )
     except ValueError as err:
-        raise Trouble("key.kind", "the board's public key is no point of P-256") from err
+        raise Trouble("key.kind", "the board's public key is no point of P-256", fix=_ANEW) from err
     return KnownKey(key_id(point), device, bytes.fromhex(seen.ueid), -7, point)
 
 
@@ -68,7 +70,7 @@ def check(store: Store, seen: Seen, *, rekey: bool) -> DeviceRow | None:
             "id.conflict",
             "this board's key is enrolled for another unit",
             why=f"key {kid.hex()} belongs to device {holder.device}: one of the two is a copy",
-            fix="erase the board's flash and provision it again: it makes a key of its own",
+            fix=_ANEW,
         )
     if row is None:
         return None
@@ -86,6 +88,7 @@ def check(store: Store, seen: Seen, *, rekey: bool) -> DeviceRow | None:
             "id.fuses",
             f"{row.name} has fewer fuses burned than when it was made",
             why="a fuse cannot be unburned: this is another chip",
+            fix=f"keep the board aside; what it was: troth device show {row.name}",
         )
     return row
 

@@ -63,7 +63,9 @@ def decode(chip: str, words: list[int]) -> Fuses:
     if len(words) != len(layout.addresses) or not all(
         type(word) is int and 0 <= word < 1 << 32 for word in words
     ):
-        raise Trouble("board.answer", "the board's fuses cannot be read")
+        raise Trouble(
+            "board.answer", "the board's fuses cannot be read", fix="press reset and try again"
+        )
 
     def field(place: tuple[int, int, int]) -> int:
         word, bit, width = place

@@ -62,7 +62,10 @@ def make_home(home: Path) -> Made:
                 made.append(name)
     except OSError as err:
         raise Trouble(
-            "home.unwritable", f"cannot make a home in {home}", why=str(err.strerror or err)
+            "home.unwritable",
+            f"cannot make a home in {home}",
+            why=str(err.strerror or err),
+            fix="choose a folder that you may write: troth init FOLDER",
         ) from err
     return Made(home, tuple(made), digest, digest in _anchors(home / "policy.toml"))
 

@@ -34,7 +34,10 @@ class Journal:
                 os.fsync(file.fileno())
         except OSError as err:
             raise Trouble(
-                "home.unwritable", f"cannot write {self.path}", why=str(err.strerror)
+                "home.unwritable",
+                f"cannot write {self.path}",
+                why=str(err.strerror),
+                fix="make room or give yourself the right to write there, then run it again",
             ) from err
 
     def last(self, port: str) -> dict[str, Any] | None:

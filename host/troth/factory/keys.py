@@ -59,9 +59,11 @@ def read_public_key(keys: Path, purpose: str) -> ec.EllipticCurvePublicKey:
             "key.missing", f"no public key {path}", why=str(err.strerror), fix="troth init"
         ) from err
     except ValueError as err:
-        raise Trouble("key.kind", f"{path.name} is no public key in PEM") from err
+        raise Trouble(
+            "key.kind", f"{path.name} is no public key in PEM", fix=f"replace {path}"
+        ) from err
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
-        raise Trouble("key.kind", f"{path.name} is not a P-256 key")
+        raise Trouble("key.kind", f"{path.name} is not a P-256 key", fix=f"replace {path}")
     return key
 
 

@@ -39,7 +39,9 @@ def read_tree(folder: Path) -> dict[str, bytes]:
         if path.is_symlink() or not path.is_file():
             raise Trouble("file.kind", f"{path} is not a plain file", fix="copy the file itself")
         if path.stat().st_size > _MAX_FILE:
-            raise Trouble("file.size", f"{path} has more than {_MAX_FILE} bytes")
+            raise Trouble(
+                "file.size", f"{path} has more than {_MAX_FILE} bytes", fix="leave it out"
+            )
         tree["/" + inner.as_posix()] = path.read_bytes()
     return tree
 
@@ -129,7 +131,9 @@ def _is_oemid(value: object) -> bool:
 
 
 def _wrong(where: str, why: str) -> Trouble:
-    return Trouble("file.settings", f"{where} is not a product's settings", why=why)
+    return Trouble(
+        "file.settings", f"{where} is not a product's settings", why=why, fix=f"edit {where}"
+    )
 
 
 def _encode(said: Mapping[str, Any]) -> bytes:

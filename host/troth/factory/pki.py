@@ -68,7 +68,10 @@ def read_profile(name: str, home: Path | None = None) -> CertProfile:
         _check_profile(profile)
     except (OSError, ValueError, TypeError) as err:
         raise Trouble(
-            "config.cert-profile", f"{path.name} is not a certificate profile", why=str(err)
+            "config.cert-profile",
+            f"{path.name} is not a certificate profile",
+            why=str(err),
+            fix=f"edit {path}",
         ) from err
     return profile
 
@@ -117,7 +120,9 @@ def read_cert_der(path: Path) -> bytes:
             "key.missing", f"no certificate {path}", why=str(err.strerror), fix="troth init"
         ) from err
     except ValueError as err:
-        raise Trouble("key.kind", f"{path.name} is no certificate in PEM") from err
+        raise Trouble(
+            "key.kind", f"{path.name} is no certificate in PEM", fix=f"replace {path}"
+        ) from err
     return cert.public_bytes(serialization.Encoding.DER)
 
 

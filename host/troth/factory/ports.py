@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 from ..trouble import Trouble
 
 
 def explain(port: str) -> Trouble:
-    """The trouble behind a port that would not open: `port.missing`, `.denied`, `.busy`."""
+    """Why a port would not open: `port.missing`, `.denied`, `.kind` (no serial port), `.busy`."""
     if "://" in port:
         return Trouble("port.missing", f"nothing answers at {port}", fix="is the other end up?")
     if not os.path.exists(port):
@@ -23,6 +24,8 @@ def explain(port: str) -> Trouble:
             why=f"it belongs to {Path(port).group()}",
             fix=f"sudo usermod -aG {Path(port).group()} $USER, then log in again",
         )
+    if not _is_line(port):
+        return Trouble("port.kind", f"{port} is no serial port", fix="see them: mpremote devs")
     held = holders(port)
     return Trouble(
         "port.busy",
@@ -30,6 +33,20 @@ def explain(port: str) -> Trouble:
         why=", ".join(held) if held else "it does not show which",
         fix="end that program, then try again",
     )
+
+
+def _is_line(port: str) -> bool:
+    """A terminal device; one that cannot even be opened is taken for one that is held."""
+    if not stat.S_ISCHR(os.stat(port).st_mode):
+        return False
+    try:
+        handle = os.open(port, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK)
+    except OSError:
+        return True
+    try:
+        return os.isatty(handle)
+    finally:
+        os.close(handle)
 
 
 def holders(port: str) -> tuple[str, ...]:

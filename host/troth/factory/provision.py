@@ -29,7 +29,7 @@ from .image import CHIPS
 from .journal import Journal
 from .manifest import AGENT, SETTINGS, board_tree, executable, read_settings
 from .order import Order, Verifier
-from .serial import Board
+from .serial import AGAIN, Board
 
 CA_FILE = "/troth-ca.der"
 _PROBE = """
@@ -213,7 +213,7 @@ class Station:
         except ValueError:
             public = b""
         if len(public) != 64:
-            raise Trouble("board.answer", "the agent gave no public key")
+            raise Trouble("board.answer", "the agent gave no public key", fix=AGAIN)
         profile = self._profile(seen)
         model = self.settings["hwmodel"]
         origin = str(said.get("key_origin", "nvs"))
@@ -228,6 +228,7 @@ class Station:
                 f"the line sees a {profile} board, not {self.order.profile}",
                 why=f"secure boot {_yes(seen.secure_boot)}, flash encryption"
                 f" {_yes(seen.flash_encryption)}, frozen agent {_yes(self.frozen)}",
+                fix=f"leave --profile out, or flash a {self.order.profile} build",
             )
         if self.order.seal and profile is not Profile.P2:
             raise Trouble(
@@ -316,7 +317,7 @@ def answer(board: Board, challenge: Challenge) -> bytes:
     try:
         return b64decode(said, validate=True)
     except (ValueError, TypeError) as err:
-        raise Trouble("board.answer", "the board's evidence cannot be read") from err
+        raise Trouble("board.answer", "the board's evidence cannot be read", fix=AGAIN) from err
 
 
 def _verify(
@@ -327,12 +328,18 @@ def _verify(
         report = authenticated(parse_evidence(raw), key, challenge, now=int(time.time()))
         claims_set = described(report, None)
     except Rejected as err:
-        raise Trouble(err.code, "the board's first evidence is refused", why=str(err)) from err
+        raise Trouble(
+            err.code, "the board's first evidence is refused", why=str(err), fix=AGAIN
+        ) from err
     if claims_set is None:
-        raise Trouble("board.answer", "the board kept its claims-set back")
+        raise Trouble("board.answer", "the board kept its claims-set back", fix=AGAIN)
     said = claims_set.claims
     if (said.chip, said.fuses) != (seen.chip, seen.fuses):
-        raise Trouble("board.contradicts", "the evidence tells of another chip than the line saw")
+        raise Trouble(
+            "board.contradicts",
+            "the evidence tells of another chip than the line saw",
+            fix="install the released firmware and agent, then try again",
+        )
     return report, claims_set
 
 

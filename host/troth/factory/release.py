@@ -22,6 +22,8 @@ from .secrets import Hit, scan_release
 from .signed import open_record, record_id, sign_record
 from .statement import from_map, to_map
 
+_RESIGN = "ask who signed it for the record again"
+
 _FIELDS: dict[str, type | tuple[type, ...]] = {
     "model": str,
     "chip": str,
@@ -67,7 +69,7 @@ def draft_release(
     settings = _settings(files)
     named = model or settings["hwmodel"]
     if not 1 <= len(version) <= 64:
-        raise Trouble("release.version", "a version has 1 to 64 characters")
+        raise Trouble("release.version", "a version has 1 to 64 characters", fix="--version 1.0.0")
     _check_statement(statement, named)
     tree = board_tree(files, frozen=app.frozen_agent)
     hits = scan_release(image, files)
@@ -123,7 +125,9 @@ def read_withdrawal(record: bytes, key: EllipticCurvePublicKey) -> tuple[str, in
     said = open_record(record, "withdrawal", key)
     release, at, reason = said.get("release"), said.get("at"), said.get("reason")
     if not isinstance(release, bytes) or type(at) is not int or not isinstance(reason, str):
-        raise Trouble("withdrawal.content", "the withdrawal does not say what it withdraws")
+        raise Trouble(
+            "withdrawal.content", "the withdrawal does not say what it withdraws", fix=_RESIGN
+        )
     return release.hex(), at, reason
 
 
@@ -150,4 +154,6 @@ def _check_statement(statement: Statement | None, model: str) -> None:
 
 
 def _content(why: str) -> Trouble:
-    return Trouble("release.content", "the record is signed, yet is no release", why=why)
+    return Trouble(
+        "release.content", "the record is signed, yet is no release", why=why, fix=_RESIGN
+    )

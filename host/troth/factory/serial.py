@@ -29,6 +29,7 @@ _RESTART_S = 20  # a restart of a board that is known to answer
 _CALL_S = 120  # measuring and signing on a slow board, without a sign of life
 _CHUNK = 1024
 _MAX_ANSWER = 256 * 1024
+AGAIN = "press reset and try again; if it stays, erase the board and install MicroPython anew"
 T = TypeVar("T")
 
 _WALK = """
@@ -129,7 +130,7 @@ class Board:
         if err:
             raise _raised(err)
         if len(out) > _MAX_ANSWER:
-            raise Trouble("board.answer", f"the board on {self.port} said too much")
+            raise Trouble("board.answer", f"the board on {self.port} said too much", fix=AGAIN)
         return [line[len(_MARK) :].rstrip() for line in out.splitlines() if line.startswith(_MARK)]
 
     def ask(self, code: str, timeout_s: float = _CALL_S) -> dict[str, Any]:
@@ -205,14 +206,16 @@ class Board:
             raise Trouble(
                 "board.answer",
                 f"the board on {self.port} gave no answer that can be read",
-                fix="try again; if it stays, erase the board and install MicroPython anew",
+                fix=AGAIN,
             ) from err
         if not isinstance(said, Mapping):
-            raise Trouble("board.answer", f"the board on {self.port} answered with no object")
+            what = f"the board on {self.port} answered with no object"
+            raise Trouble("board.answer", what, fix=AGAIN)
         if "error" in said:
             raise Trouble(
                 f"agent.{str(said['error'])[:40]}",
                 f"the agent refused: {str(said.get('text'))[:200]}",
+                fix=AGAIN,
             )
         return dict(said)
 
@@ -232,13 +235,16 @@ class Board:
             raise _gone(self.port) from err
 
 
+_NO_LIST = "the board's list of files cannot be read"
+
+
 def _path_and_digest(line: bytes) -> tuple[str, bytes]:
     try:
         digest, path = bytes.fromhex(line[:64].decode()), line[64:].decode()
     except ValueError as err:
-        raise Trouble("board.answer", "the board's list of files cannot be read") from err
+        raise Trouble("board.answer", _NO_LIST, fix=AGAIN) from err
     if len(digest) != 32 or not path.startswith("/"):
-        raise Trouble("board.answer", "the board's list of files cannot be read")
+        raise Trouble("board.answer", _NO_LIST, fix=AGAIN)
     return path, digest
 
 
@@ -250,7 +256,9 @@ def _raised(output: bytes) -> Trouble:
         return Trouble(
             "board.memory", "the board ran out of memory", fix="start less in boot.py and main.py"
         )
-    return Trouble("board.exec", "the board could not do what it was asked", why=last[0][:200])
+    return Trouble(
+        "board.exec", "the board could not do what it was asked", why=last[0][:200], fix=AGAIN
+    )
 
 
 def _no_prompt(port: str) -> Trouble:

@@ -104,8 +104,20 @@ def _type(kind: str) -> str:
 
 
 def _unsigned(kind: str, why: str) -> Trouble:
-    return Trouble(f"{kind}.unsigned", f"this is no signed {kind} record", why=why)
+    return Trouble(
+        f"{kind}.unsigned",
+        f"this is no signed {kind} record",
+        why=why,
+        fix=f"give the {kind} record as it was signed, or an app image with --files and --version"
+        if kind == "release"
+        else f"give the {kind} record as it was signed",
+    )
 
 
 def _refused(kind: str, why: str) -> Trouble:
-    return Trouble(f"{kind}.signature", f"the {kind} record is refused", why=why)
+    return Trouble(
+        f"{kind}.signature",
+        f"the {kind} record is refused",
+        why=why,
+        fix=f"use the record as it was signed under this home's certs/dev/{kind}.pub",
+    )

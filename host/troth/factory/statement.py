@@ -134,7 +134,9 @@ def read_statement(path: Path) -> Statement:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
         raise _trouble("syntax", path, str(err)) from err
     except OSError as err:
-        raise Trouble("statement.missing", f"cannot read {path}: {err.strerror}") from err
+        raise Trouble(
+            "statement.missing", f"cannot read {path}: {err.strerror}", fix="name a TOML file"
+        ) from err
     values: dict[str, Any] = {}
     for key, value in said.items():
         at = f"line {_line(text, key)}, {key}"
@@ -155,6 +157,18 @@ def to_map(statement: Statement) -> dict[str, Any]:
         for name, value in asdict(statement).items()
         if value is not None
     }
+
+
+def to_words(statement: Statement) -> dict[str, Any]:
+    """What was said, for people and machines, in the words of the TOML file."""
+    said = to_map(statement)
+    if "support_end" in said:
+        end = datetime.fromtimestamp(said["support_end"], UTC)
+        said["support_end"] = end.isoformat().replace("+00:00", "Z")
+    if "expected_use" in said:
+        years = round(said.pop("expected_use") / _YEAR_S, 2)
+        said["expected_use_years"] = int(years) if years.is_integer() else years
+    return said
 
 
 def from_map(said: Mapping[str, Any]) -> Statement:
