@@ -20,7 +20,7 @@ import forge
 import house
 from troth.core.verdict import State
 from troth.ingest.outcomes import Judged
-from troth.store import Store, StoreUnavailable, engine
+from troth.store import Store, StoreUnavailable, engine, evidence
 
 
 @pytest.fixture
@@ -68,6 +68,23 @@ def test_a_full_disk_is_our_fault_and_passes(store: Store, board: forge.Device) 
     disk.full = False
     assert isinstance(pipeline.submit(challenge.session, raw), Judged)
     assert store.audit_breaks() == ()
+
+
+def test_a_challenge_that_the_disk_did_not_take_is_our_fault_not_the_board_s(
+    store: Store, board: forge.Device, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipeline = house.pipeline(store)
+
+    def full(*_: Any) -> None:
+        raise StoreUnavailable("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(evidence, "issue", full)
+        challenge = pipeline.challenge(wait=False)
+        store.can_write()  # the writer has come past it
+    with pytest.raises(StoreUnavailable, match="not kept"):
+        pipeline.submit(challenge.session, board.bundle(challenge.nonce))
+    assert store.latest_evidence(store.device(board.name).id) is None
 
 
 def test_a_held_lock_is_waited_for_and_then_told(

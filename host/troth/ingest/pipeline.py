@@ -21,7 +21,7 @@ from ..core.verdict import Catalogue
 from ..core.verify import Report, authenticated, described
 from ..fleet.context import Context, Signer
 from ..fleet.judging import Judge
-from ..store import Accepted, ChallengeRow, Recorded, Refused, Spent, Store
+from ..store import Accepted, ChallengeRow, Recorded, Refused, Spent, Store, StoreUnavailable
 from .nonces import draw_challenge
 from .outcomes import (
     BadEnvelope,
@@ -284,12 +284,13 @@ class Pipeline:
         return signer.key.device if signer else None
 
     def _settle(self, draft: Draft, row: Recorded | Spent) -> Outcome | Exception:
-        if draft.challenge is not None:
-            self._open.drop(draft.challenge.session)
+        ours = draft.challenge is not None and self._open.drop(draft.challenge.session)
         if isinstance(row, Recorded):
             return draft.end(row.id)
         if draft.challenge is None:  # what names no challenge cannot find it spent
             return RuntimeError("spent without a challenge")
+        if ours and row.spent_by is None:  # nobody waited for its row, and it never came to disk
+            return StoreUnavailable("the challenge was not kept")
         try:
             return _again(draft.challenge, row, draft.change.spent_by)
         except NotTaken as err:
@@ -311,8 +312,8 @@ class _Sessions:
     def get(self, session: str) -> Challenge | None:
         return self._kept.get(session)
 
-    def drop(self, session: str) -> None:
-        self._kept.pop(session, None)
+    def drop(self, session: str) -> bool:
+        return self._kept.pop(session, None) is not None
 
 
 def _again(challenge: Challenge, spent: Spent, digest: bytes) -> Repeated:
