@@ -16,7 +16,7 @@ demo: .venv/run.stamp .vm/stamp ## the whole story on emulated boards, then the 
 	@$(BIN)/troth demo $(ARGS); code=$$?; [ $$code -eq 0 ] || [ $$code -eq 3 ] || exit $$code
 
 test: .venv/dev.stamp .vm/stamp browser ## every test; T=tests/test_x.py or K=word for a few
-	@$(BIN)/pytest -n 2 --dist loadgroup $(T) $(if $(K),-k '$(K)') $(ARGS)
+	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(T) $(if $(K),-k '$(K)') $(ARGS)
 
 lint: .venv/dev.stamp ## ruff, mypy --strict, the agent against the MicroPython stubs, the import contract
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

@@ -10,7 +10,7 @@ import pytest
 from troth.testing.stage import DEMO, Stage
 from troth.testing.story import Cast, Story, read_story
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(200), pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(200)]
 
 
 def _story() -> Story:

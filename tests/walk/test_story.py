@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-pytestmark = [pytest.mark.vm, pytest.mark.timeout(200), pytest.mark.xdist_group("story")]
+pytestmark = [pytest.mark.vm, pytest.mark.timeout(200)]
 
 # board: what fails on it, who owes it, what was refused, its state
 TOLD = {
