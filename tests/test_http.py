@@ -235,6 +235,7 @@ def test_discovery_and_health(talk: Callable[[Talk], None]) -> None:
         told = (await client.get(DISCOVERY)).json()
         assert told["service-state"] == "READY"
         assert told["media-types"] == [BARE, BUNDLE]
+        assert told["attestation-schemes"] == ["TROTH"]
         assert set(told["ear-verification-key"]) >= {"kty", "crv", "x", "y"}
         assert (await client.get("/healthz")).json() == {"status": "ok", "store": "ok"}
 

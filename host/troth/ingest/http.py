@@ -14,6 +14,7 @@ from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -193,6 +194,7 @@ def _discovery(pipeline: Pipeline) -> dict[str, Any]:
     return {
         "ear-verification-key": pipeline.results.public_jwk(),
         "media-types": ACCEPTS,
+        "attestation-schemes": ["TROTH"],
         "version": __version__,
         "service-state": "READY",
         "api-endpoints": {"newChallengeResponseSession": API + "newSession"},
@@ -282,7 +284,13 @@ def _dump(said: Mapping[str, Any]) -> bytes:
 
 
 async def _send_problem(send: Send, err: Problem) -> None:
-    body = {"type": "about:blank", "status": err.status, "code": err.code, "detail": err.detail}
+    body = {
+        "type": "about:blank",
+        "title": HTTPStatus(err.status).phrase,
+        "status": err.status,
+        "code": err.code,
+        "detail": err.detail,
+    }
     await _send(send, err.status, _dump(body), _PROBLEM, err.headers)
 
 
