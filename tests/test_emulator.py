@@ -12,7 +12,7 @@ import pytest
 
 from emulated import EMULATOR, Stage, boards, own_env, run
 
-pytestmark = [pytest.mark.vm, pytest.mark.xdist_group("emulator")]
+pytestmark = pytest.mark.vm
 
 SCENARIO = """
 [[board]]

@@ -10,7 +10,7 @@ import pytest
 from emulated import Stage, boards
 from emulator.faults import FAULTS
 
-pytestmark = [pytest.mark.vm, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.vm
 
 SCENARIO = """
 [[board]]

@@ -14,7 +14,7 @@ import pytest
 
 from emulated import BIN, Stage, boards
 
-pytestmark = [pytest.mark.vm, pytest.mark.xdist_group("mpremote")]
+pytestmark = pytest.mark.vm
 NAME = "mpr"
 
 
