@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..core.errors import Rejected
 from ..core.freshness import Challenge
 from ..core.verdict import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Waiting:
+class Waiting(NamedTuple):
     """The signature holds, the claims-set is not known here: send the bundle. Nothing is spent."""
 
     challenge: Challenge
@@ -18,8 +17,7 @@ class Waiting:
     wanted: bytes  # SHA-256 of the set
 
 
-@dataclass(frozen=True, slots=True)
-class Judged:
+class Judged(NamedTuple):
     """A device gave its word and it is on record."""
 
     challenge: Challenge
@@ -29,8 +27,7 @@ class Judged:
     ear: str
 
 
-@dataclass(frozen=True, slots=True)
-class TurnedAway:
+class TurnedAway(NamedTuple):
     """Refused: it says nothing about any device. On record, the challenge is spent."""
 
     challenge: Challenge
@@ -40,8 +37,7 @@ class TurnedAway:
     ear: str
 
 
-@dataclass(frozen=True, slots=True)
-class Repeated:
+class Repeated(NamedTuple):
     """The very same bytes as before: the very same answer, nothing new on record."""
 
     challenge: Challenge

@@ -9,15 +9,17 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
+from typing import Any, NamedTuple
 
 from ..core.claims import ClaimsSet
-from ..core.duties import Severity
+from ..core.duties import Facts, Severity
 from ..core.errors import Malformed, Rejected
 from ..core.evidence import MAX_BYTES, Evidence, parse_evidence
 from ..core.freshness import Challenge
 from ..core.reference import Policy
-from ..core.verdict import Catalogue
+from ..core.verdict import Catalogue, Verdict
 from ..core.verify import Report, authenticated, described
 from ..fleet.context import Context, Signer
 from ..fleet.judging import Judge
@@ -30,19 +32,18 @@ from .outcomes import (
     NotTaken,
     Outcome,
     Repeated,
-    SessionSpent,
     TurnedAway,
     Waiting,
 )
 from .results import Results
+from .sessions import Sessions, again
 
 BARE = "application/eat+cwt"
 BUNDLE = "application/eat-bun+cbor"
 ACCEPTS = (BARE, BUNDLE)
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(NamedTuple):
     """What was posted to a session, and when; `media_type` is one of `ACCEPTS`."""
 
     session: str
@@ -51,8 +52,33 @@ class Message:
     at: int
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class _Opened(NamedTuple):
+    """A message of an open session, well-formed, and who is said to have signed it."""
+
+    message: Message
+    challenge: Challenge
+    evidence: Evidence
+    signer: Signer | None
+
+
+class _Heard(NamedTuple):
+    """A report that is its signer's own word, with the set that it signed."""
+
+    opened: _Opened
+    signer: Signer
+    report: Report
+    claims_set: ClaimsSet
+
+
+class _Weighed(NamedTuple):
+    """A report with its verdict."""
+
+    heard: _Heard
+    facts: Facts
+    verdict: Verdict
+
+
+class Draft(NamedTuple):
     """An outcome that is not on record yet."""
 
     challenge: Challenge | None
@@ -98,7 +124,7 @@ class Pipeline:
         self._severe = frozenset(
             duty.id for duty in catalogue.duties if duty.severity is Severity.CRITICAL
         )
-        self._open = _Sessions()
+        self._open = Sessions()
 
     def challenge(self, ueid: bytes | None = None, *, wait: bool = True) -> Challenge:
         """Open a session, for one device if it is named.
@@ -144,18 +170,21 @@ class Pipeline:
         return self.conclude(prepared, rows)
 
     def prepare(self, messages: Sequence[Message]) -> Prepared:
-        """All that comes before the record: nothing is written, nothing is spent."""
-        prepared = Prepared([], [])
+        """All that comes before the record: nothing is written, nothing is spent.
+
+        Step by step for all messages, for what a step needs stays in the processor's cache. Each
+        step takes what is still under way; what has come to its end passes by.
+        """
         generation = self.context.refresh()
-        for message in messages:
-            try:
-                drawn: Draft | Outcome | Exception = self._examine(message, generation)
-            except Exception as err:  # one message's trouble is not its neighbours'
-                drawn = err
-            prepared.ends.append(drawn)
-            if isinstance(drawn, Draft):
-                prepared.changes.append(drawn.change)
-        return prepared
+        ends: list[Any] = list(messages)
+        for kind, step in (
+            (Message, self._open_up),
+            (_Opened, self._hear),
+            (_Heard, self._weigh),
+            (_Weighed, partial(self._draft, generation)),
+        ):
+            ends = [_apart(step, each) if type(each) is kind else each for each in ends]
+        return Prepared(ends, [end.change for end in ends if type(end) is Draft])
 
     def conclude(
         self, prepared: Prepared, rows: Sequence[Recorded | Spent]
@@ -167,7 +196,7 @@ class Pipeline:
             for end in prepared.ends
         ]
 
-    def _examine(self, message: Message, generation: int) -> Draft | Outcome:
+    def _open_up(self, message: Message) -> _Opened | Draft | Outcome:
         challenge = self._session(message)
         if isinstance(challenge, Repeated):
             return challenge
@@ -175,11 +204,13 @@ class Pipeline:
             evidence = _envelope(message)
         except Malformed as err:
             return _unopened(message, err)
-        signer = self.context.signer(evidence.key_id)
+        return _Opened(message, challenge, evidence, self.context.signer(evidence.key_id))
+
+    def _hear(self, opened: _Opened) -> _Heard | Draft | Outcome:
+        message, challenge, evidence, signer = opened
         try:
-            report = authenticated(
-                evidence, signer.key if signer else None, challenge, now=message.at
-            )
+            key = signer.key if signer else None
+            report = authenticated(evidence, key, challenge, now=message.at)
             claims_set = self._set(report)
         except Rejected as err:
             return self._refuse(message, challenge, signer, evidence.key_id, err)
@@ -187,7 +218,13 @@ class Pipeline:
             raise RuntimeError("authenticated without a signer")
         if claims_set is None:
             return Waiting(challenge, signer.key.device, report.token.set_digest)
-        return self._judge(message, challenge, signer, evidence, report, claims_set, generation)
+        return _Heard(opened, signer, report, claims_set)
+
+    def _weigh(self, heard: _Heard) -> _Weighed:
+        opened, signer, report, claims_set = heard
+        at = opened.message.at
+        facts = self.context.facts(signer.unit, signer.epoch, report.token, claims_set, now=at)
+        return _Weighed(heard, facts, self.judge.judge(facts))
 
     def _session(self, message: Message) -> Challenge | Repeated:
         """The open challenge of a session, or the answer that it gave to these very bytes."""
@@ -198,7 +235,7 @@ class Pipeline:
                 raise NoSession("nonce.unknown", "no such session")
             challenge = row.challenge
             if row.challenge.expires > message.at and row.spent_at is not None:
-                return _again(
+                return again(
                     challenge, Spent(row.spent_by, row.answer), sha256(message.raw).digest()
                 )
         if challenge.expires <= message.at:
@@ -209,19 +246,10 @@ class Pipeline:
         claims_set = described(report, self.context.claims_set(report.token.set_digest))
         return None if claims_set is None else self.context.remember(claims_set)
 
-    def _judge(
-        self,
-        message: Message,
-        challenge: Challenge,
-        signer: Signer,
-        evidence: Evidence,
-        report: Report,
-        claims_set: ClaimsSet,
-        generation: int,
-    ) -> Draft:
+    def _draft(self, generation: int, weighed: _Weighed) -> Draft:
+        (opened, signer, report, claims_set), facts, verdict = weighed
+        message, challenge, evidence, _ = opened
         at, token = message.at, report.token
-        facts = self.context.facts(signer.unit, signer.epoch, token, claims_set, now=at)
-        verdict = self.judge.judge(facts)
         ear = self.results.judged(verdict, facts.profile, self._severe, challenge, at)
         change = Accepted(
             session=challenge.session,
@@ -292,37 +320,17 @@ class Pipeline:
         if ours and row.spent_by is None:  # nobody waited for its row, and it never came to disk
             return StoreUnavailable("the challenge was not kept")
         try:
-            return _again(draft.challenge, row, draft.change.spent_by)
+            return again(draft.challenge, row, draft.change.spent_by)
         except NotTaken as err:
             return err
 
 
-class _Sessions:
-    """Open challenges in memory: a copy that may be lost, the store has them all."""
-
-    def __init__(self, most: int = 100_000) -> None:
-        self._most = most
-        self._kept: dict[str, Challenge] = {}
-
-    def add(self, challenge: Challenge) -> None:
-        if len(self._kept) >= self._most:
-            self._kept.clear()
-        self._kept[challenge.session] = challenge
-
-    def get(self, session: str) -> Challenge | None:
-        return self._kept.get(session)
-
-    def drop(self, session: str) -> bool:
-        return self._kept.pop(session, None) is not None
-
-
-def _again(challenge: Challenge, spent: Spent, digest: bytes) -> Repeated:
-    """The same answer for the same bytes: a lost reply is no fault. Raises SessionSpent."""
-    if spent.spent_by is None:
-        raise NoSession("nonce.unknown", "the session is gone")
-    if spent.spent_by != digest or spent.answer is None:
-        raise SessionSpent("nonce.spent", "this session was answered by another message")
-    return Repeated(challenge, spent.answer)
+def _apart(step: Callable[[Any], Any], each: Any) -> Any:
+    """One message's trouble is not its neighbours'."""
+    try:
+        return step(each)
+    except Exception as err:
+        return err
 
 
 def _envelope(message: Message) -> Evidence:

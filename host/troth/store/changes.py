@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ..core.claims import Token
 from ..core.verdict import Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Subjects:
+class Subjects(NamedTuple):
     """Whose answer each duty is: the ids beside the unit itself (HOUSE: subject of a duty)."""
 
     release: str
@@ -17,8 +16,7 @@ class Subjects:
     maker: str = "maker"
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(NamedTuple):
     """Verified evidence with its verdict."""
 
     session: str
@@ -35,8 +33,7 @@ class Accepted:
     references: int = 0  # the store's generation that the verdict was made under
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(NamedTuple):
     """A message that says nothing about any device; it spends the challenge when it names one."""
 
     at: int
@@ -52,16 +49,14 @@ class Refused:
     key_id: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(NamedTuple):
     """The row that an outcome became: evidence or rejection."""
 
     id: int
-    changed: tuple[str, ...] = field(default=())  # duties whose answer changed
+    changed: tuple[str, ...] = ()  # duties whose answer changed
 
 
-@dataclass(frozen=True, slots=True)
-class Spent:
+class Spent(NamedTuple):
     """The challenge was gone before; by which bytes, and what they were told. None: never ours."""
 
     spent_by: bytes | None

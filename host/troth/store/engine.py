@@ -19,6 +19,8 @@ from .bulk import STATEMENTS
 T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5000
+CACHE_KIB = 32_768
+WAL_PAGES = 8_000  # about 32 MB between two copies into the main file
 _FULL = 2
 _PROMISES = {"journal_mode": "wal", "synchronous": _FULL, "foreign_keys": 1}
 
@@ -115,6 +117,8 @@ def _engine(url: str, *, writes: bool) -> Engine:
             cursor.execute("PRAGMA journal_mode=WAL")
         cursor.execute("PRAGMA synchronous=FULL")
         cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.execute(f"PRAGMA cache_size=-{CACHE_KIB}")
+        cursor.execute(f"PRAGMA wal_autocheckpoint={WAL_PAGES}")
         if not writes:
             cursor.execute("PRAGMA query_only=ON")
         cursor.close()
