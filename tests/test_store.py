@@ -219,6 +219,8 @@ def test_a_new_key_opens_an_epoch_and_revokes_the_old(store: Store, device: str)
     old, new = store.keys(device)
     assert (old.revoked, new.revoked) == (NOW + 5, None)
     assert store.owners(device) == (1, 1)
+    store.revoke_key(new.kid, at=NOW + 6)
+    assert store.owners(device) == (1, 1)  # nobody else's for that: no fault of its maker
 
 
 def test_changes_are_audited_and_told_to_every_cache(store: Store, device: str) -> None:

@@ -158,9 +158,12 @@ def owners(conn: Connection, ident: str) -> tuple[int, int]:
             == select(_devices.c.ueid).where(_devices.c.id == ident).scalar_subquery()
         )
     ).scalar_one()
-    mine = select(_keys.c.public_key).where(_keys.c.device == ident, _keys.c.revoked.is_(None))
+    # its newest key, revoked or not: to take a key back makes it no less its own
+    newest = select(_keys.c.public_key).where(_keys.c.device == ident)
     holders = conn.execute(
-        select(func.count(func.distinct(_keys.c.device))).where(_keys.c.public_key.in_(mine))
+        select(func.count(func.distinct(_keys.c.device))).where(
+            _keys.c.public_key == newest.order_by(_keys.c.epoch.desc()).limit(1).scalar_subquery()
+        )
     ).scalar_one()
     return ueids, holders
 
