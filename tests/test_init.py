@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -37,6 +39,25 @@ def test_a_second_run_makes_nothing_and_changes_nothing(tmp_path: Path) -> None:
     said = init(tmp_path)
     assert said["made"] == []
     assert load_settings(str(tmp_path)).policy.fix_grace == 7 * 86_400
+
+
+def test_a_disk_that_fills_up_leaves_no_half_a_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    left = iter(range(9))
+
+    def sync(_: int) -> None:
+        if next(left, None) is None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", sync)
+        with pytest.raises(Trouble) as caught:
+            init(tmp_path)
+    assert caught.value.code == "home.unwritable"
+    assert all(path.stat().st_size for path in tmp_path.rglob("*") if path.is_file())
+    init(tmp_path)
+    assert load_settings(str(tmp_path)).server_key.is_file()
 
 
 def test_a_policy_that_does_not_know_the_ca_is_told(tmp_path: Path) -> None:

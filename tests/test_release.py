@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +255,15 @@ def test_two_chips_may_share_a_version_but_not_a_name(home: Path) -> None:
     err = troth(home, "release", "show", "therm-v2@1.4.0").exception
     assert isinstance(err, Trouble)
     assert err.code == "release.ambiguous"
+
+
+def test_a_full_disk_is_told_as_one(home: Path) -> None:
+    add(home)
+    words = ["--home", str(home), "release", "show", "therm-v2@1.4.0", "--record", "/dev/full"]
+    done = subprocess.run([sys.executable, "-m", "troth", *words], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error[file.unusable] No space left on device")
+    assert "fix:" in done.stderr
 
 
 def test_a_file_that_is_no_image_is_called_so_when_an_image_was_meant(home: Path) -> None:

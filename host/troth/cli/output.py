@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -46,6 +47,8 @@ _EXITS = {
         ("cbor", "claim", "cose", "id", "nonce", "profile", "set", "sig", "size"), NOT_TRUSTED
     ),
 }
+
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -101,14 +104,23 @@ def run(command: click.Command) -> int:
     except Exception as err:
         if "--debug" in sys.argv:
             raise
-        return _tell(
-            Trouble(
-                "internal",
-                f"this is a fault of Troth: {type(err).__name__}: {err}",
-                fix="run again with troth --debug ... and report what it prints",
-            )
-        )
+        return _tell(as_trouble(err))
     return result if isinstance(result, int) else OK
+
+
+def as_trouble(err: Exception) -> Trouble:
+    """What else ends a command: a disk that is full, a store that is gone, or a fault of ours."""
+    if isinstance(err, OSError) and (err.filename or err.errno in _DISK):
+        place = f"{err.filename}: " if err.filename else ""
+        fix = "make room, or name a place that you may use"
+        return Trouble("file.unusable", f"{place}{err.strerror}", fix=fix)
+    if type(err).__name__ == "StoreUnavailable":  # by name: help need not wait for the store
+        return Trouble("store.unavailable", f"the store fails: {err}", fix="troth doctor")
+    return Trouble(
+        "internal",
+        f"this is a fault of Troth: {type(err).__name__}: {err}",
+        fix="run again with troth --debug ... and report what it prints",
+    )
 
 
 def _tell(trouble: Trouble) -> int:

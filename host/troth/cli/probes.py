@@ -172,7 +172,9 @@ def store(settings: Settings) -> Sign:
             devices = len(opened.devices())
     except Trouble as err:
         level = WARN if err.code == "store.missing" else FAIL
-        return Sign("store", level, f"{err.code}: {err.what}", err.fix or "troth serve makes it")
+        return Sign(
+            "store", level, f"{err.code}: {err.what}", err.fix or "make room; or restore a backup"
+        )
     except StoreUnavailable as err:
         return Sign("store", FAIL, str(err), f"look at {settings.db}")
     if breaks:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..trouble import Trouble
-from .output import OK, exit_code, json_option, print_json, wants_json
+from .output import OK, as_trouble, exit_code, json_option, print_json, wants_json
 
 if TYPE_CHECKING:
     from ..factory.order import Order
@@ -88,7 +88,7 @@ def _run(
         try:
             return {"port": port, "ok": True, **station.run()}
         except Exception as err:  # one port's trouble is not its neighbours'
-            trouble = err if isinstance(err, Trouble) else _ours(err)
+            trouble = err if isinstance(err, Trouble) else as_trouble(err)
             rows.trouble(port, trouble)
             return {
                 "port": port,
@@ -106,11 +106,6 @@ def _run(
         except KeyboardInterrupt:
             halt.set()  # each board ends the step it is in; the same command goes on from there
             raise
-
-
-def _ours(err: Exception) -> Trouble:
-    code = "store.unavailable" if type(err).__name__ == "StoreUnavailable" else "internal"
-    return Trouble(code, f"{type(err).__name__}: {err}", fix="run the same command again")
 
 
 def _order(settings: Settings, asked: dict[str, Any]) -> Order:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..trouble import Trouble
+from .keys import write_new
 from .pki import anchor, make_pki, read_cert_der
 
 _TROTH = """\
@@ -57,8 +58,7 @@ def make_home(home: Path) -> Made:
             ("policy.toml", _POLICY.format(anchor=digest)),
             (".gitignore", "certs/dev/\ntroth.db*\nline.jsonl\n"),
         ):
-            if not (home / name).exists():
-                (home / name).write_text(text, encoding="utf-8")
+            if write_new(home / name, text.encode(), 0o644):
                 made.append(name)
     except OSError as err:
         raise Trouble(

@@ -84,14 +84,18 @@ def public_pem(key: ec.EllipticCurvePublicKey) -> bytes:
 
 
 def write_new(path: Path, data: bytes, mode: int) -> bool:
-    """Write a file that does not exist yet; not for an instant could others read a key."""
+    """Write a file that does not exist yet, whole or not at all; no other user reads a key."""
     try:
         handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
     except FileExistsError:
         return False
-    with os.fdopen(handle, "wb") as file:
-        os.fchmod(file.fileno(), mode)
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink()  # half a key would stand in the way of the next try
+        raise
     return True
