@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,6 +17,9 @@ from .output import NON_COMPLIANT, OK, json_option, print_json, wants_json
 if TYPE_CHECKING:
     from ..testing.story import Product, Story
 
+# the emulator reads its scenario from another folder, so paths are made whole
+_FOLDER = click.Path(exists=True, file_okay=False, resolve_path=True, path_type=Path)
+_FILE = click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path)
 _STATES = ("compliant", "non-compliant", "waived", "stale", "unknown")
 
 
@@ -24,8 +28,8 @@ _STATES = ("compliant", "non-compliant", "waived", "stale", "unknown")
 @click.option("--chip", default="esp32c3", show_default=True)
 @click.option("--profile", type=click.Choice(["P0", "P2"]), default="P0", show_default=True)
 @click.option("--fault", help="one of `troth emu faults`")
-@click.option("--files", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.option("--app", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--files", type=_FOLDER)
+@click.option("--app", type=_FILE)
 @click.option("--name", default="board", show_default=True)
 @click.option("--expect", type=click.Choice(_STATES), required=True)
 @click.option("--timeout", "timeout_s", type=float, default=60, show_default=True)
@@ -42,8 +46,11 @@ def command(
     timeout_s: float,
 ) -> int:
     """Run boards against a throw-away verifier; end with 0 when all reach STATE, else with 3."""
+    from ..testing.expect import read_expectations
     from ..testing.stage import Stage
 
+    if fault not in read_expectations():
+        raise Trouble("fault.unknown", f"no fault is called {fault}", fix="troth emu faults")
     story = _story(count, chip, profile, fault, files, app, name)
     with (
         tempfile.TemporaryDirectory(prefix="troth-expect-") as home,
@@ -52,7 +59,8 @@ def command(
         stage.open_line()
         stage.good_first(timeout_s)
         stage.spoil_all()
-        reached = stage.wait_for_state(expect, timeout_s)
+        spoiled = int(time.time()) if fault else 0
+        reached = stage.wait_for_state(expect, timeout_s, since=spoiled)
         rows = [(cast.name, stage.standing(cast)) for cast in story.boards]
         said = [
             {

@@ -19,6 +19,7 @@ class Standing:
     state: State
     answers: tuple[IntervalRow, ...]
     rejected: tuple[str, ...]
+    heard: int  # when it last spoke, believed or not
 
     @property
     def own(self) -> tuple[IntervalRow, ...]:
@@ -43,8 +44,16 @@ def read_standing(store: Store, name: str) -> Standing | None:
         for row in store.intervals(subject, kind=kind)
         if row.appraisal.outcome is Outcome.NOT_MET and row.appraisal.duty in state.mandatory
     ]
-    codes = {row.code for row in store.rejections(device.id, limit=500)}
-    return Standing(device, state.state, tuple(answers), tuple(sorted(codes)))
+    refused = store.rejections(device.id, limit=500)
+    last = store.latest_evidence(device.id)
+    heard = max((row.at for row in refused), default=0)
+    return Standing(
+        device,
+        state.state,
+        tuple(answers),
+        tuple(sorted({row.code for row in refused})),
+        max(heard, last.received if last else 0),
+    )
 
 
 def findings(standings: list[Standing]) -> list[dict[str, object]]:

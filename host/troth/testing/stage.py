@@ -17,6 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from ..bundled import bundled
+from ..core.verdict import State
 from ..factory.home import make_home
 from ..settings import Settings, load_settings
 from ..store import Store
@@ -113,12 +114,12 @@ class Stage:
         with ThreadPoolExecutor(4) as hands:
             list(hands.map(self.spoil, self._story.boards))
 
-    def wait_for_state(self, state: str, timeout_s: float) -> bool:
-        """Has every board reached this state within the time?"""
+    def wait_for_state(self, state: str, timeout_s: float, *, since: int = 0) -> bool:
+        """Has every board reached this state within the time, by what it said after `since`?"""
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
             standings = [self.standing(cast) for cast in self._story.boards]
-            if all(standing and standing.state == state for standing in standings):
+            if all(each and each.state == state and _fresh(each, since) for each in standings):
                 return True
             time.sleep(0.25)
         return False
@@ -259,6 +260,11 @@ class Stage:
                 why=done.stderr.strip()[-600:],
                 fix=f"read {self._log()}",
             )
+
+
+def _fresh(standing: Standing, since: int) -> bool:
+    """A state from before the fault says nothing of it; silence is what `stale` is about."""
+    return standing.heard > since or standing.state is State.STALE
 
 
 DEMO = bundled("boards") / "emulator" / "demo" / "story.toml"
