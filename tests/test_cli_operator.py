@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import shutil
 import sqlite3
 import subprocess
 import sys
@@ -312,6 +313,22 @@ def test_a_store_in_another_home_is_judged_by_the_policy_of_that_home(
     assert alone.returncode == 5  # nobody says there which trust anchors are approved
     assert b"? comm.own-trust-anchor" in alone.stdout
     assert b"default policy" in alone.stderr
+
+
+def test_a_bare_report_is_judged_again_by_the_commands_that_show_prints(
+    home: Home, tmp_path: Path
+) -> None:
+    folder, _ = home
+    ident, _ = evidence_of(home, "therm-01")
+    shown = troth(folder, "evidence", "show", str(ident)).stdout.decode()
+    export, verify = (line.split("again")[1] for line in shown.splitlines() if " again " in line)
+    raw = troth(folder, *export.split(" > ")[0].split()[1:]).stdout
+    (tmp_path / export.split(" > ")[1]).write_bytes(raw)
+    with sqlite3.connect(folder / "troth.db") as source:
+        source.backup(sqlite3.connect(tmp_path / "copy-of-troth.db"))
+    shutil.copy(folder / "policy.toml", tmp_path)
+    done = troth(tmp_path, *verify.split()[1:])
+    assert (done.returncode, document(done)["fresh"]) == (0, True)
 
 
 @pytest.mark.parametrize("words", [("--nonce", "xyz"), ("--at", "yesterday"), ("--set", "no-file")])

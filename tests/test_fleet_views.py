@@ -187,7 +187,8 @@ def test_a_report_can_be_held_against_the_one_before(fleet: Standing) -> None:
 
 def test_the_offline_command_names_nonce_and_instant(fleet: Standing) -> None:
     report = device(fleet, "therm-03").last_evidence
-    (command,) = view_evidence(fleet.context, fleet.catalogue, str(report.id)).offline
+    export, command = view_evidence(fleet.context, fleet.catalogue, str(report.id)).offline
+    assert export.endswith(f"--raw > evidence-{report.id}.cbor")
     assert f"evidence-{report.id}.cbor" in command
     assert "--nonce" in command
     assert "--at 2026-11-23T07:45:00Z" in command

@@ -70,14 +70,13 @@ class EvidenceView:
 
     @property
     def offline(self) -> tuple[str, ...]:
-        """The exact commands that judge these bytes again on a machine without a server."""
+        """The exact commands that judge these bytes again, beside a copy of store and policy."""
         name = file_name(self.row)
-        known = "" if self.with_set else f" --set {name.replace('.cbor', '.set.cbor')}"
         nonce = f" --nonce {self.challenge.nonce.hex()}" if self.challenge else ""
-        moment = iso(self.row.received)
         return (
-            f"troth evidence verify {name}{known}{nonce} --at {moment} "
-            f"--db sqlite:///copy-of-troth.db --json",
+            f"troth evidence show {self.row.id} --raw > {name}",
+            f"troth evidence verify {name}{nonce} --at {iso(self.row.received)} "
+            "--db sqlite:///copy-of-troth.db --json",
         )
 
 
