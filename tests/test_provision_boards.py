@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from troth.bundled import bundled
+from troth.factory.serial import Board
 from troth.testing.children import EMULATOR, TROTH, Child, emulator
 
 pytestmark = pytest.mark.vm
@@ -76,6 +77,18 @@ def test_a_hardened_board_is_enrolled_and_sealed(home: Path, start: Start) -> No
     assert (row["profile"], row["sealed"], row["model"]) == ("P2", True, "therm-v2")
     assert row["failing"] == []
     assert troth(home, "attest", "--port", port, exit_code=6)["code"] == "port.no-repl"
+
+
+def test_a_refused_board_goes_on_with_what_it_did(home: Path, start: Start, tmp_path: Path) -> None:
+    product = tmp_path / "product"
+    product.mkdir()
+    count = "with open('/starts', 'a') as f:\n    f.write('x')\n"
+    (product / "main.py").write_text(count + "while True:\n    pass\n")
+    port = start("refused", "--chip", "esp32c3", "--files", str(product))
+    refused = troth(home, "provision", "--port", port, "--seal", exit_code=6)
+    assert [row.get("code") for row in refused["boards"]] == ["board.not-sealable"], refused
+    with Board.open(port, restart=False) as board:
+        assert board.read("/starts") == b"xx"
 
 
 def test_two_stock_boards_at_once_and_again(home: Path, start: Start) -> None:

@@ -12,6 +12,7 @@ import json
 import time
 from base64 import b64decode
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from threading import Event
 from typing import Any
@@ -81,20 +82,30 @@ class Station:
                 return self._sealed_before(before, err)
             raise
         with board:
-            self._step("chip", lambda: self._identify(board))
-            self._step("agent", lambda: self._install_agent(board))
-            self._step("settings", lambda: self._write_settings(board))
-            self._step("files", lambda: self._write_files(board))
-            seen = self._step("key", lambda: self._make_key(board))
-            self._step("attest", lambda: self._attest(board, seen))
-            if self.order.seal:
-                self._step("seal", lambda: self._seal(board))
-            else:
-                self._step("run", board.reset)
+            try:
+                self._at_the_prompt(board)
+            except Trouble:
+                # a refused board goes on with what it did before it was asked
+                with suppress(Trouble):
+                    board.reset()
+                raise
         if self.order.seal:
             self._step("sealed", self._check_sealed)
         self.tell(self.port, self.mac, "done", str(self.done.get("state", "")))
         return {**self.done, "sealed": self.order.seal, "notes": self.notes}
+
+    def _at_the_prompt(self, board: Board) -> None:
+        """The steps that need an open prompt; the last one gives it back, or closes it."""
+        self._step("chip", lambda: self._identify(board))
+        self._step("agent", lambda: self._install_agent(board))
+        self._step("settings", lambda: self._write_settings(board))
+        self._step("files", lambda: self._write_files(board))
+        seen = self._step("key", lambda: self._make_key(board))
+        self._step("attest", lambda: self._attest(board, seen))
+        if self.order.seal:
+            self._step("seal", lambda: self._seal(board))
+        else:
+            self._step("run", board.reset)
 
     def _step(self, name: str, act: Callable[[], Any]) -> Any:
         if self.halt.is_set():
