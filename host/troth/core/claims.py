@@ -138,12 +138,18 @@ def _expected(payload: bytes) -> Token | None:
     if found is None:
         return None
     iat, nonce, ueid, uptime, digest, boots, seed = found.groups()
-    issued_at = _number(iat) if iat else None
-    return Token(ueid, nonce, _number(uptime), _number(boots), seed, digest, issued_at)
+    return Token(
+        ueid,
+        nonce,
+        _big(uptime[len(uptime) > 1 :], "big"),  # a number below 24 is its own head
+        _big(boots[len(boots) > 1 :], "big"),
+        seed,
+        digest,
+        _big(iat[len(iat) > 1 :], "big") if iat else None,
+    )
 
 
-def _number(wire: bytes) -> int:
-    return wire[0] if len(wire) == 1 else int.from_bytes(wire[1:], "big")
+_big = int.from_bytes
 
 
 def _general(payload: bytes) -> Token:

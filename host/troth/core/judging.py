@@ -45,6 +45,8 @@ _LIVE = frozenset(
     }
 )
 _seen_steady = attrgetter(*(name for name in Observed._fields if f"v.{name}" not in _LIVE))
+_LAST = "v.last_evidence"  # the one that every report does move
+_counted = attrgetter(*(name.removeprefix("v.") for name in sorted(_LIVE - {_LAST})))
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -55,8 +57,10 @@ class _Kept:
     """The last verdict on a unit, and how long it may stand in for a new one."""
 
     steady: tuple[object, ...]
+    counted: tuple[object, ...]
     since: int
-    asked: tuple[tuple[Rule, Answer], ...]  # the rules that every report asks anew
+    asked: tuple[tuple[Rule, Answer], ...]  # the rules over what a report may move
+    always: tuple[tuple[Rule, Answer], ...]  # those of them that hold for one instant only
     too_old: bool
     verdict: Verdict
     still_until: int  # before it the clock changes nothing but what these rules tell
@@ -96,7 +100,8 @@ class Judge:
         """The kept verdict with a new end, or None when any answer is another."""
         until, now = kept.still_until, facts.now
         try:
-            for rule, before in kept.asked:
+            same = kept.counted == _counted(facts.v)
+            for rule, before in kept.always if same else kept.asked:
                 given = rule(facts)
                 if given is before:
                     continue
@@ -116,7 +121,8 @@ class Judge:
 
     def _afresh(self, facts: Facts) -> Verdict:
         chosen, set_turns = self._binding(facts.u, facts.now)
-        asked, appraisals = self._answer(facts)
+        given, appraisals = self._answer(facts)
+        asked = [(duty, each) for duty, each in given if _is_asked_anew(duty, each)]
         outcomes = {each.duty: each.outcome for each in appraisals}
         verdict = Verdict(
             device=facts.u.device,
@@ -127,7 +133,16 @@ class Judge:
         )
         still = first_after(facts.now, set_turns, *self._still(appraisals)) or _FOREVER
         too_old = is_too_old(facts)
-        kept = _Kept(_steady(facts), facts.now, asked, too_old, verdict, still)
+        kept = _Kept(
+            _steady(facts),
+            _counted(facts.v),
+            facts.now,
+            tuple((duty.rule, each) for duty, each in asked),
+            tuple((duty.rule, each) for duty, each in asked if _is_of_the_instant(duty)),
+            too_old,
+            verdict,
+            still,
+        )
         self._remember(self._kept, facts.u.device, kept, self._keep)
         return verdict
 
@@ -139,20 +154,17 @@ class Judge:
             if _LIVE.isdisjoint(duty.names) or each.outcome not in _SETTLED
         ]
 
-    def _answer(
-        self, facts: Facts
-    ) -> tuple[tuple[tuple[Rule, Answer], ...], tuple[Appraisal, ...]]:
+    def _answer(self, facts: Facts) -> tuple[list[tuple[Duty, Answer]], tuple[Appraisal, ...]]:
         compared = (facts.d, facts.r, facts.m, facts.u.model, facts.u.chip)
         key = (compared, facts.profile, facts.must_show, facts.v.shown_before)
         settled = self._sets.get(key) or (None,) * len(self._moves)
-        asked: list[tuple[Rule, Answer]] = []
+        moving: list[tuple[Duty, Answer]] = []
         appraisals: list[Appraisal] = []
         for duty, before in zip(self.catalogue.duties, settled, strict=True):
             if before is None:
                 given = answer(facts, duty)
                 before = self._shared(say(facts, duty, given))
-                if _is_asked_anew(duty, given):
-                    asked.append((duty.rule, given))
+                moving.append((duty, given))
             appraisals.append(before)
         if key not in self._sets:
             found = tuple(
@@ -160,7 +172,7 @@ class Judge:
                 for each, moves in zip(appraisals, self._moves, strict=True)
             )
             self._remember(self._sets, key, found, _SETS)
-        return tuple(asked), tuple(appraisals)
+        return moving, tuple(appraisals)
 
     def _binding(self, unit: Registration, now: int) -> tuple[DutySet, int | None]:
         """The duty set of all units of this class, market and day, and when the clock turns it."""
@@ -191,6 +203,10 @@ def _is_asked_anew(duty: Duty, given: Answer) -> bool:
     return not _LIVE.isdisjoint(duty.names) or (
         "now" in duty.names and given.outcome not in _SETTLED
     )
+
+
+def _is_of_the_instant(duty: Duty) -> bool:
+    return "now" in duty.names or _LAST in duty.names
 
 
 def _steady(facts: Facts) -> tuple[object, ...]:

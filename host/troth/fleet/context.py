@@ -165,17 +165,17 @@ class Context:
     ) -> Facts:
         """The facts under which a fresh report is judged, as if it were taken in already."""
         with self._lock:
-            history = self.history(unit.device, epoch)
+            history = self._histories.get((unit.device, epoch)) or self.history(unit.device, epoch)
             return self._facts(
                 unit,
                 claims_set,
                 history,
-                now=now,
-                last=now,
-                counted=history.weigh(token),
-                reports=history.reports_per_h(now) + 1,
-                boot_count=token.boot_count,
-                skew_s=None if token.issued_at is None else token.issued_at - now,
+                now,
+                now,
+                history.weigh(token),
+                history.reports_per_h(now) + 1,
+                token.boot_count,
+                None if token.issued_at is None else token.issued_at - now,
             )
 
     def standing_facts(self, device: str, *, now: int) -> Facts | None:
@@ -193,12 +193,12 @@ class Context:
                 unit,
                 claims_set,
                 history,
-                now=now,
-                last=row.received,
-                counted=(history.forks, history.regressions),
-                reports=history.reports_per_h(now),
-                boot_count=None,
-                skew_s=None if row.issued_at is None else row.issued_at - row.received,
+                now,
+                row.received,
+                (history.forks, history.regressions),
+                history.reports_per_h(now),
+                None,
+                None if row.issued_at is None else row.issued_at - row.received,
             )
 
     def take(self, device: str, epoch: int, token: Token, claims_set: ClaimsSet, at: int) -> None:
@@ -227,7 +227,6 @@ class Context:
         unit: Registration,
         claims_set: ClaimsSet,
         history: History,
-        *,
         now: int,
         last: int,
         counted: tuple[int, int],
@@ -239,29 +238,29 @@ class Context:
         standing = self._standing.get(unit.device)
         if standing is None or standing.unit is not unit or standing.claims_set is not claims_set:
             standing = self._standing[unit.device] = self._stand(unit, claims_set)
+        # by place, in the order of their fields: names cost as much again as all the values
         observed = Observed(
-            ueid_bound_to_key=True,  # the walk refuses a token whose ueid is not its signer's
-            sig_alg="ES256",  # the one algorithm that the profile speaks
-            last_evidence=last,
-            boot_forks=counted[0],
-            counter_regressions=counted[1],
-            fuse_regressions=standing.fuse_regressions,
-            skew_s=skew_s,
-            reconnects_per_h=reports,
-            boots_24h=history.boots_24h(now, boot_count),
-            newer_release_since=standing.reference.newer_since,
-            support_end_max_seen=standing.support_end,
-            shown_before=history.shown.get(said.app_digest or "", _NOTHING),
+            True,  # ueid bound to key: the walk refuses a token whose ueid is not its signer's
+            "ES256",  # the one algorithm that the profile speaks
+            last,
+            *counted,
+            standing.fuse_regressions,
+            skew_s,
+            reports,
+            history.boots_24h(now, boot_count),
+            standing.reference.newer_since,
+            standing.support_end,
+            history.shown.get(said.app_digest or "", _NOTHING),
         )
         return Facts(
-            d=said,
-            r=standing.reference,
-            u=unit,
-            m=standing.statement,
-            v=observed,
-            now=now,
-            profile=standing.profile,
-            must_show=standing.must_show,
+            said,
+            standing.reference,
+            unit,
+            standing.statement,
+            observed,
+            now,
+            standing.profile,
+            standing.must_show,
         )
 
     def _stand(self, unit: Registration, claims_set: ClaimsSet) -> _Standing:

@@ -32,8 +32,18 @@ class History:
     reported: ClaimsSet | None = None  # with the last report
 
     def weigh(self, token: Token) -> tuple[int, int]:
-        """Forks and regressions if this token were taken in."""
-        return self.forks + self._forks(token), self.regressions + self._regresses(token)
+        """Forks and regressions if this token were taken in.
+
+        One boot of one board has one seed: another one is another board. Counters only rise: lower
+        ones are an older copy of the board's memory.
+        """
+        boot, seed = token.boot_count, token.boot_seed
+        forks = self.forks + (self.seeds.get(boot, seed) != seed)
+        if boot < self.boot_count:
+            return forks, self.regressions + 1
+        same_boot = boot == self.boot_count and seed == self.boot_seed
+        back = same_boot and token.uptime_s + UPTIME_TOLERANCE_S < self.uptime_s
+        return forks, self.regressions + back
 
     def take(self, token: Token, at: int) -> None:
         """Take one accepted report in."""
@@ -68,14 +78,3 @@ class History:
         if boot_count is not None:
             counts.append(boot_count)
         return max(counts) - min(counts) if counts else 0
-
-    def _forks(self, token: Token) -> int:
-        """One boot of one board has one seed: another one is another board."""
-        return int(self.seeds.get(token.boot_count, token.boot_seed) != token.boot_seed)
-
-    def _regresses(self, token: Token) -> int:
-        """Counters only rise: lower ones are an older copy of the board's memory."""
-        if token.boot_count < self.boot_count:
-            return 1
-        same_boot = token.boot_count == self.boot_count and token.boot_seed == self.boot_seed
-        return int(same_boot and token.uptime_s + UPTIME_TOLERANCE_S < self.uptime_s)

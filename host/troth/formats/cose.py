@@ -25,6 +25,7 @@ _ZERO = bytes(32)
 
 _ECDSA = ec.ECDSA(SHA256())
 _EMPTY_MAP = b"\xa0"
+_EMPTY = b"\x40"  # h''
 
 
 def bstr(data: bytes) -> bytes:
@@ -39,8 +40,8 @@ def bstr(data: bytes) -> bytes:
 
 def signature1(protected: bytes, payload: bytes, external_aad: bytes = b"") -> bytes:
     """The Sig_structure of a COSE_Sign1 (section 4.4)."""
-    body = bstr(_normal(protected))
-    return b"\x84\x6aSignature1" + body + bstr(external_aad) + bstr(payload)
+    aad = bstr(external_aad) if external_aad else _EMPTY
+    return b"\x84\x6aSignature1" + bstr(_normal(protected)) + aad + bstr(payload)
 
 
 def _signature(body: bytes, signer: bytes, payload: bytes, external_aad: bytes) -> bytes:
