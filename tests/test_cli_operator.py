@@ -336,6 +336,12 @@ def test_verify_is_particular_about_its_options(home: Home, words: tuple[str, ..
     assert troth(home[0], "evidence", "verify", "-", *words).returncode == 2
 
 
+def test_who_asked_for_json_gets_a_document_for_a_wrong_option_too(home: Home) -> None:
+    done = troth(home[0], "evidence", "verify", "-", "--nonce", "xyz", "--json")
+    said = json.loads(done.stdout)
+    assert (said["schema"], said["code"], said["exit"]) == ("troth/error/1", "usage", 2)
+
+
 def test_the_catalogue_lists_shows_and_tests_itself(home: Home, tmp_path: Path) -> None:
     listed = document(troth(tmp_path, "duty", "list", "--json"))
     assert listed["schema"] == "troth/duties/1"

@@ -92,7 +92,7 @@ def run(command: click.Command) -> int:
         return OK
     except click.ClickException as err:
         err.show()
-        return USAGE
+        return _answer(Trouble("usage", err.format_message(), fix="the same command with --help"))
     except Trouble as trouble:
         return _tell(trouble)
     except (click.Abort, KeyboardInterrupt):
@@ -124,12 +124,17 @@ def as_trouble(err: Exception) -> Trouble:
 
 
 def _tell(trouble: Trouble) -> int:
-    """Print what, why and the next command on stderr; with --json the same as a document."""
+    """Print what, why and the next command on stderr."""
     print(f"error[{trouble.code}] {trouble.what}", file=sys.stderr)
     if trouble.why:
         print(f"  {trouble.why}", file=sys.stderr)
     if trouble.fix:
         print(f"  fix:  {trouble.fix}", file=sys.stderr)
+    return _answer(trouble)
+
+
+def _answer(trouble: Trouble) -> int:
+    """The exit code; who asked for JSON gets a document of the trouble as well."""
     code = exit_code(trouble.code)
     if "--json" in sys.argv:
         print_json(
