@@ -12,14 +12,21 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
+import house
+from standing import NOW, demo_fleet
+from troth.cli.serve import _Chores
+from troth.core.verdict import State
 from troth.factory.home import make_home
 from troth.ingest import server
+from troth.ingest.pipeline import Pipeline
+from troth.ingest.results import Results
 from troth.store import Store
 
 TROTH = (sys.executable, "-c", "from troth.cli import main; main()")
@@ -77,6 +84,17 @@ def test_it_says_where_it_listens_and_stops_when_told(home: Path, number: int) -
             assert httpx.get(said["pages"]).status_code < 500
         child.send_signal(number)
         assert child.wait(timeout=15) == 0
+
+
+def test_a_policy_that_changed_while_nobody_served_is_applied(tmp_path: Path) -> None:
+    fleet = demo_fleet(tmp_path)
+    strict = replace(fleet.policy, max_evidence_age=60)
+    pipeline = Pipeline(
+        fleet.store, fleet.catalogue, strict, Results(house.ear_key()), clock=lambda: NOW
+    )
+    _Chores(pipeline)()
+    assert {each.state for each in fleet.store.states().values()} == {State.STALE}
+    fleet.store.close()
 
 
 def test_a_board_that_trusts_another_ca_is_not_served(home: Path) -> None:

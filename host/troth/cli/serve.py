@@ -95,7 +95,7 @@ class _Chores:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._generation = pipeline.context.refresh()
+        self._generation = -1  # the policy may have changed while nobody served: judge everyone
         self._pruned = 0
 
     def __call__(self) -> None:
