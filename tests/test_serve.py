@@ -50,8 +50,8 @@ def serve(home: Path, *args: str) -> subprocess.Popen[str]:
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    child = serve(home)
+def serving(home: Path, *args: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
+    child = serve(home, *args)
     try:
         line = child.stdout.readline()
         assert line, child.stderr.read()
@@ -84,6 +84,15 @@ def test_it_says_where_it_listens_and_stops_when_told(home: Path, number: int) -
             assert httpx.get(said["pages"]).status_code < 500
         child.send_signal(number)
         assert child.wait(timeout=15) == 0
+
+
+def test_behind_a_proxy_it_speaks_plain_http_to_this_machine_alone(home: Path) -> None:
+    with serving(home, "--plain", "--bind", "127.0.0.1:0", "--pages", "127.0.0.1:0") as (_, said):
+        assert said["attest"].startswith("http://127.0.0.1:")
+        assert httpx.get(said["attest"] + "/healthz").json()["status"] == "ok"
+    child = serve(home, "--plain", "--bind", "0.0.0.0:0", "--pages", "127.0.0.1:0")
+    refused, _ = child.communicate(timeout=60)
+    assert (json.loads(refused)["code"], child.returncode) == ("config.plain", 2)
 
 
 def test_a_policy_that_changed_while_nobody_served_is_applied(tmp_path: Path) -> None:

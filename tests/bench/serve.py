@@ -1,9 +1,10 @@
 """How many attestations a second one `troth serve` takes in, each answered after its FULL commit.
 
-A real server process over HTTPS with its own store (SQLite, WAL, synchronous=FULL); 64 connections
-are kept alive, 200 boards report in turns, their claims-set is known. A round opens its sessions
+A real server process with its own store (SQLite, WAL, synchronous=FULL), once over plain HTTP as
+behind a proxy (`http.*`) and once with its own TLS (`https.*`, reported); 64 connections are kept
+alive, 200 boards report in turns, their claims-set is known. A round opens its sessions
 (`http.session`), signs its evidence off the clock, and posts it (`http.full_commit`): inside the
-span are TLS, HTTP, signature check, 43 duties, the signed result (EAR), the durable commit and the
+span are HTTP, signature check, 43 duties, the signed result (EAR), the durable commit and the
 reply. Throughput is by the wall, the client on one core and the server on the other; the limit, one
 core's raw ECDSA P-256 verifies, is by CPU time in between.
 """
@@ -45,17 +46,21 @@ anchors = ["{forge.digest_of("anchor").hex()}"]
 
 
 def measure() -> list[Figure]:
+    return _measure("http", 0.30, "--plain") + _measure("https", None)
+
+
+def _measure(scheme: str, target: float | None, *words: str) -> list[Figure]:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         boards = _make_home(home)
-        with _server(home) as server, _Client(server, home) as client:
+        with _server(home, *words) as url, _Client(url, home) as client:
             _round(client, boards, bundle=True)  # brings the claims-set, and warms up
             rounds = [_round(client, boards) for _ in range(ROUNDS)]
         _check_kept(home, (ROUNDS + 1) * REPORTS)
     limits, sessions, posts = zip(*rounds, strict=True)
     return [
-        _figure("http.session", "session/s", sessions, limits, None),
-        _figure("http.full_commit", "att/s", posts, limits, 0.30),
+        _figure(f"{scheme}.session", "session/s", sessions, limits, None),
+        _figure(f"{scheme}.full_commit", "att/s", posts, limits, target),
     ]
 
 
@@ -105,12 +110,11 @@ def _make_home(home: Path) -> list[forge.Device]:
 
 
 @contextmanager
-def _server(home: Path) -> Iterator[tuple[str, int]]:
-    anywhere = ("--bind", "127.0.0.1:0", "--pages", "127.0.0.1:0")
+def _server(home: Path, *words: str) -> Iterator[str]:
+    anywhere = ("--bind", "127.0.0.1:0", "--pages", "127.0.0.1:0", "--quiet", *words)
     child = Child((*TROTH, "--home", str(home), "serve", "--json", *anywhere), home / "serve.log")
     try:
-        host, _, port = child.document()["attest"].removeprefix("https://").rpartition(":")
-        yield host, int(port)
+        yield child.document()["attest"]
     finally:
         child.stop()
 
@@ -129,15 +133,18 @@ def _check_kept(home: Path, reports: int) -> None:
 class _Client:
     """Connections that are kept alive, each with one request under way."""
 
-    def __init__(self, server: tuple[str, int], home: Path) -> None:
+    def __init__(self, url: str, home: Path) -> None:
+        scheme, _, place = url.partition("://")
+        host, _, port = place.rpartition(":")
         trust = ssl.create_default_context(cafile=home / "certs" / "dev" / "ca.pem")
         self._selector = selectors.DefaultSelector()
         for _ in range(CONNECTIONS):
-            raw = socket.create_connection(server)
-            raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            wrapped = trust.wrap_socket(raw, server_hostname=server[0])
-            wrapped.setblocking(False)
-            self._selector.register(wrapped, selectors.EVENT_READ)
+            wire = socket.create_connection((host, int(port)))
+            wire.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            if scheme == "https":
+                wire = trust.wrap_socket(wire, server_hostname=host)
+            wire.setblocking(False)
+            self._selector.register(wire, selectors.EVENT_READ)
 
     def __enter__(self) -> _Client:
         return self
@@ -171,10 +178,10 @@ class _Client:
             break
 
 
-def _read(wire: ssl.SSLSocket) -> bytes:
+def _read(wire: socket.socket) -> bytes:
     try:
         got = wire.recv(65536)
-    except ssl.SSLWantReadError:
+    except (ssl.SSLWantReadError, BlockingIOError):
         return b""
     if not got:
         raise RuntimeError("the server closed a connection")

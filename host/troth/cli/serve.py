@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import sys
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from ..trouble import Trouble
 from .output import json_option, wants_json
 
 if TYPE_CHECKING:
@@ -20,13 +21,18 @@ if TYPE_CHECKING:
 @click.command("serve")
 @click.option("--bind", metavar="HOST:PORT", help="where boards report, over HTTPS")
 @click.option("--pages", metavar="HOST:PORT", help="where people look, over HTTP")
+@click.option("--plain", is_flag=True, help="HTTP, behind a proxy on this machine that does TLS")
 @click.option("--quiet", is_flag=True, help="no line per message")
 @json_option
 @click.pass_context
-def command(ctx: click.Context, bind: str | None, pages: str | None, quiet: bool) -> None:
+def command(
+    ctx: click.Context, bind: str | None, pages: str | None, plain: bool, quiet: bool
+) -> None:
     """Receive evidence, judge it, remember it, and show it. Ctrl-C stops."""
     from .. import catalogue
+    from ..ingest.http import Api
     from ..ingest.server import run
+    from ..ingest.talk import Talk
     from ..settings import load_settings
     from ..store import Store
 
@@ -35,7 +41,9 @@ def command(ctx: click.Context, bind: str | None, pages: str | None, quiet: bool
     with Store.open(settings.db) as store:
         duties = catalogue.bundled()
         pipeline = _pipeline(settings, store, duties)
-        listeners = _listeners(settings, pipeline, duties, bind, pages, quiet)
+        talk = Talk(pipeline.context.name, quiet=quiet)
+        reports = _reports(settings, Api(pipeline, talk), bind or settings.bind, plain)
+        listeners = [reports, *_pages(pipeline, duties, settings, pages or settings.pages)]
         _loop_runner()(run(listeners, ready=lambda: _tell(listeners), background=_Chores(pipeline)))
 
 
@@ -49,44 +57,38 @@ def _pipeline(settings: Settings, store: Any, duties: Any) -> Pipeline:
     return Pipeline(store, duties, settings.policy, results, ttl_s=settings.challenge_ttl_s)
 
 
-def _listeners(
-    settings: Settings,
-    pipeline: Pipeline,
-    duties: Any,
-    bind: str | None,
-    pages: str | None,
-    quiet: bool,
-) -> list[Listener]:
-    from ..ingest.http import Api
+def _reports(settings: Settings, api: Any, bind: str, plain: bool) -> Listener:
+    """Where boards report. Plain HTTP must not leave this machine: Trouble `config.plain`."""
     from ..ingest.server import Listener, listen
-    from ..ingest.talk import Talk
 
-    api = Api(pipeline, Talk(pipeline.context.name, quiet=quiet))
-    made = [Listener(api, listen(bind or settings.bind), settings.server_cert, settings.server_key)]
-    shown = _pages(pipeline, duties, settings)
-    if shown is not None:
-        made.append(Listener(shown, listen(pages or settings.pages)))
-    return made
+    sock = listen(bind)
+    if not plain:
+        return Listener(api, sock, settings.server_cert, settings.server_key)
+    if not ip_address(sock.getsockname()[0]).is_loopback:
+        sock.close()
+        raise Trouble(
+            "config.plain",
+            f"--plain serves this machine alone, and {bind} does not",
+            fix="troth serve --plain --bind 127.0.0.1:8081, and a proxy with TLS before it",
+        )
+    return Listener(api, sock)
 
 
-def _pages(pipeline: Pipeline, duties: Any, settings: Settings) -> Any:
-    try:
-        web = importlib.import_module("troth.web.app")
-    except ModuleNotFoundError as err:
-        if err.name != "troth.web.app":
-            raise
-        return None
-    return web.pages(pipeline.store, duties, settings.policy)
+def _pages(pipeline: Pipeline, duties: Any, settings: Settings, bind: str) -> list[Listener]:
+    from ..ingest.server import Listener, listen
+    from ..web.app import pages
+
+    return [Listener(pages(pipeline.store, duties, settings.policy), listen(bind))]
 
 
 def _tell(listeners: list[Listener]) -> None:
     """One line on stdout when both listen: who started us waits for it."""
     attest = listeners[0].url
-    pages = listeners[1].url if len(listeners) > 1 else None
+    pages = listeners[1].url
     if wants_json():
         print(json.dumps({"schema": "troth/serve/1", "attest": attest, "pages": pages}))
     else:
-        print(f"boards report to {attest}" + (f", people look at {pages}" if pages else ""))
+        print(f"boards report to {attest}, people look at {pages}")
     sys.stdout.flush()
 
 
