@@ -91,6 +91,17 @@ def test_a_refused_board_goes_on_with_what_it_did(home: Path, start: Start, tmp_
         assert board.read("/starts") == b"xx"
 
 
+def test_a_board_that_falls_short_is_told_with_what_and_whose(home: Path, start: Start) -> None:
+    words = ("provision", "--port", start("bare"), "--market", "eu")
+    done = subprocess.run(
+        [*TROTH, "--home", str(home), *words], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    state, *short = done.stdout.splitlines()
+    assert state.endswith("non-compliant")
+    assert "  surface.no-serial-repl: owed by maker" in short
+
+
 def test_two_stock_boards_at_once_and_again(home: Path, start: Start) -> None:
     app = release(home, "esp32", "P0", "bench", "0.1.0")
     ports = [start(name, "--chip", "esp32", "--app", app) for name in ("left", "right")]

@@ -62,12 +62,20 @@ def command(ports: tuple[str, ...], **asked: Any) -> int:
     else:
         for row in done:
             if row["ok"]:
-                click.echo(f"{row['port']}  {row['name']}  {row.get('state', 'sealed before')}")
+                _show(row)
     for row in done:
         for note in row.get("notes", ()):
             click.echo(f"note: {row['port']}: {note}", err=True)
     failed = [row for row in done if not row["ok"]]
     return exit_code(failed[0]["code"]) if failed else OK
+
+
+def _show(row: dict[str, Any]) -> None:
+    """One board that is done: its state, and what it falls short of."""
+    click.echo(f"{row['port']}  {row['name']}  {row.get('state', 'sealed before')}")
+    for duty in row.get("failing", ()):
+        click.echo(f"  {duty}: owed by {row['owed_by'][duty]}")
+        click.echo(f"    {row['because'][duty]}")
 
 
 def _run(

@@ -72,7 +72,10 @@ def open_engines(url: str, *, create: bool) -> Engines:
     except DBAPIError as err:
         engines.dispose()
         raise Trouble(
-            "store.unreadable", f"cannot open the store at {path}", why=str(err.orig)
+            "store.unreadable",
+            f"cannot open the store at {path}",
+            why=str(err.orig),
+            fix="make room if the disk is full; else put a good copy back, or name it with --db",
         ) from err
     except Trouble:
         engines.dispose()
