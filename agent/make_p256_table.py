@@ -12,6 +12,7 @@ G = (
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
 )
 TEETH, COLUMNS = 6, 44
+ROW_BYTES = 256  # 4 points: a board need not find 4 KB of heap in one piece
 TARGET = Path(__file__).parent / "troth_agent" / "p256_table.py"
 
 Point = tuple[int, int]
@@ -52,13 +53,17 @@ def comb() -> bytes:
 
 def source() -> str:
     table = comb()
-    lines = [table[i : i + 32].hex() for i in range(0, len(table), 32)]
-    rows = ['    b"' + "".join(f"\\x{h[i : i + 2]}" for i in range(0, 64, 2)) + '"' for h in lines]
-    return (
-        "# Points of the P-256 comb; written by make_p256_table.py.\n"
-        "# fmt: off\n"
-        "TABLE = (\n" + "\n".join(rows) + "\n)\n"
-    )
+    lines = [
+        "# Points of the P-256 comb; written by make_p256_table.py.",
+        "# fmt: off",
+        "TABLE = (",
+    ]
+    for row in range(0, len(table), ROW_BYTES):
+        parts = [table[at : at + 32] for at in range(row, row + ROW_BYTES, 32)]
+        escaped = ["".join(f"\\x{byte:02x}" for byte in part) for part in parts]
+        lines += [f'    b"{text}"' for text in escaped]
+        lines[-1] += ","
+    return "\n".join([*lines, ")", ""])
 
 
 if __name__ == "__main__":

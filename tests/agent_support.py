@@ -206,7 +206,12 @@ def _module(name: str, **names: Any) -> None:
     sys.modules[name] = module
 
 
-_module("micropython", const=lambda value: value, kbd_intr=lambda character: None)
+_module(
+    "micropython",
+    const=lambda value: value,
+    kbd_intr=lambda character: None,
+    opt_level=lambda n: None,
+)
 _module("esp32", NVS=NVS, Partition=Partition)
 _module("machine", unique_id=lambda: MAC, mem32=Mem32(), reset=_reset)
 _module("network", WLAN=WLAN)

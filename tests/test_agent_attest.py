@@ -74,7 +74,7 @@ def schema(start: str) -> pycddl.Schema:
 
 def evidence(facts: dict[str, Any], session: dict[str, Any] = SESSION) -> attest.Evidence:
     key = SoftKey(PRIVATE + p256.public_key(PRIVATE), blind=False)
-    return attest.Evidence(facts, session, key, NONCE)
+    return attest.Evidence(claims.claims_set(facts), session, key, NONCE)
 
 
 @pytest.mark.parametrize("facts", [LEAST, FULL], ids=["least", "full"])

@@ -26,7 +26,7 @@ from agent_server import (
 from agent_support import FakeBoard, plug_in
 from troth_agent import Trouble, board, identity
 from troth_agent.keys import soft
-from troth_agent.link import http
+from troth_agent.link import connection, http
 
 SETTINGS = {
     "oemid": b"\x0a\x1b\x2c",
@@ -62,9 +62,9 @@ def board_of(verifier: Verifier, root: Path) -> Any:
 def test_an_unknown_set_is_sent_when_the_verifier_asks(
     fake: FakeBoard, pem: Path, tmp_path: Path
 ) -> None:
-    key = soft.create()
+    fake.nvs["troth", "tls"] = 13
     with serving(pem, session(), waiting(), complete()) as verifier:
-        digest = http.report(board_of(verifier, tmp_path), key)
+        digest = http.report(board_of(verifier, tmp_path), soft.create)
     paths = [request.path for request in verifier.requests]
     assert paths[0].startswith("/challenge-response/v1/newSession?nonceSize=32&ueid=027cdfa1000001")
     assert paths[1:] == ["/challenge-response/v1/session/abc"] * 2
@@ -81,23 +81,23 @@ def test_an_unknown_set_is_sent_when_the_verifier_asks(
 def test_a_known_set_stays_at_home_and_a_changed_one_goes_at_once(
     fake: FakeBoard, pem: Path, tmp_path: Path
 ) -> None:
-    key = soft.create()
     replies = (session(), complete(), session(), complete(), session(), complete())
     with serving(pem, *replies) as verifier:
         known = None
         for change in ("", "", "import webrepl\n"):
             (tmp_path / "main.py").write_text(change)
-            known = http.report(board_of(verifier, tmp_path), key, known)
+            known = http.report(board_of(verifier, tmp_path), soft.create, known)
     kinds = [request.kind for request in verifier.requests if request.body]
     assert kinds == [CWT, CWT, BUNDLE]
 
 
 def test_the_handshake_is_told_and_remembered(fake: FakeBoard, pem: Path, tmp_path: Path) -> None:
     with serving(pem, session(), waiting(), complete()) as verifier:
-        http.report(board_of(verifier, tmp_path), soft.create())
+        http.report(board_of(verifier, tmp_path), soft.create)
     said = cbor2.loads(cbor2.loads(verifier.requests[2].body).value[1]["cfg"])[-80001]
     assert said[23] == "1.3"
     assert fake.nvs["troth", "tls"] == 13
+    assert verifier.connections == 2  # the first one only told the version
 
 
 @pytest.mark.parametrize(
@@ -109,7 +109,7 @@ def test_a_server_that_the_pinned_ca_does_not_vouch_for_hears_nothing(
     (tmp_path / "ca.der").write_bytes(ca.der)
     pem = server_pem(authority() if stranger else ca, tmp_path, address)
     with serving(pem, session()) as verifier, pytest.raises(Trouble) as trouble:
-        http.report(board_of(verifier, tmp_path), soft.create())
+        http.report(board_of(verifier, tmp_path), soft.create)
     assert trouble.value.code == "link.untrusted"
     assert not verifier.requests
 
@@ -117,7 +117,7 @@ def test_a_server_that_the_pinned_ca_does_not_vouch_for_hears_nothing(
 def test_a_file_that_is_no_certificate_is_told(fake: FakeBoard, pem: Path, tmp_path: Path) -> None:
     (tmp_path / "ca.der").write_bytes(b"not a certificate")
     with serving(pem, session()) as verifier, pytest.raises(Trouble) as trouble:
-        http.report(board_of(verifier, tmp_path), soft.create())
+        http.report(board_of(verifier, tmp_path), soft.create)
     assert trouble.value.code == "link.ca"
 
 
@@ -125,7 +125,7 @@ def test_no_server_is_an_os_error(fake: FakeBoard, pem: Path, tmp_path: Path) ->
     with serving(pem, session()) as verifier:
         pass
     with pytest.raises(OSError, match="refused"):
-        http.report(board_of(verifier, tmp_path), soft.create())
+        http.report(board_of(verifier, tmp_path), soft.create)
 
 
 PROBLEM = Reply(503, b'{"code":"store.unavailable","title":"no"}')
@@ -164,7 +164,7 @@ def test_a_reply_that_is_no_answer_is_told_and_the_connection_closed(
     replies: list[Reply], code: str, text: str, fake: FakeBoard, pem: Path, tmp_path: Path
 ) -> None:
     with serving(pem, *replies) as verifier, pytest.raises(Trouble) as trouble:
-        http.report(board_of(verifier, tmp_path), soft.create())
+        http.report(board_of(verifier, tmp_path), soft.create)
     assert trouble.value.code == code
     assert text in trouble.value.text
 
@@ -178,7 +178,7 @@ def test_a_reply_that_is_no_answer_is_told_and_the_connection_closed(
     ],
 )
 def test_an_address_is_split(url: str, parts: tuple[str, int, str]) -> None:
-    assert http._split(url) == parts
+    assert connection._split(url) == parts
 
 
 class Day:
@@ -279,3 +279,14 @@ def test_a_board_without_a_server_address_says_so(fake: FakeBoard, tmp_path: Pat
     with pytest.raises(Trouble) as trouble:
         http.report(board.Board(SETTINGS | {"url": None, "scheme": None}, str(tmp_path)), None)
     assert trouble.value.code == "link.none"
+
+
+def test_a_server_that_never_keeps_its_version_of_tls_is_told_of(
+    fake: FakeBoard, pem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    versions = iter((12, 13, 12, 13))
+    monkeypatch.setattr(connection.Connection, "tls_version", lambda _: next(versions))
+    with serving(pem, session()) as verifier, pytest.raises(Trouble) as trouble:
+        http.report(board_of(verifier, tmp_path), soft.create)
+    assert trouble.value.code == "link.tls"
+    assert not verifier.requests

@@ -2,6 +2,7 @@
 import gc
 import sys
 
+import micropython
 from micropython import const
 
 VERSION = "0.1.0"
@@ -22,6 +23,7 @@ def forget(*names):
     for name in names:
         if sys.modules.pop(__name__ + "." + name, None) is not None:
             delattr(package, name)
+    gc.collect()
 
 
 # Who this board is; the same before and after enrolment.
@@ -64,7 +66,7 @@ def answer(nonce, bundle=True):
     from . import attest
 
     board = _board()
-    evidence = attest.Evidence(board.facts(), board.session(), _key(), nonce)
+    evidence = attest.Evidence(board.claims_set(), board.session(), _key(), nonce)
     return evidence.bundle() if bundle else evidence.bare()
 
 
@@ -82,18 +84,21 @@ def seal():
 
 # What main.py calls: report for ever, until Ctrl-C on a board that is not sealed.
 def run():
-    _measure()
+    _settle()
     from .link import http
 
     http.run(_board, _key)
 
 
-# First of all, while the heap is whole: the largest block (the table of the comb), then what reads
-# the image through a 4 KB buffer. Collecting before each import keeps the rest in one piece.
-def _measure():
-    gc.collect()
-    from . import p256  # noqa: F401  isort: skip
+# The loop has the board to itself: from here on only the agent is compiled, and line numbers would
+# cost heap.
+def _settle():
+    micropython.opt_level(3)
+    _measure()
 
+
+# First of all, while the heap is whole.
+def _measure():
     gc.collect()
     from . import boot
 
@@ -102,7 +107,7 @@ def _measure():
 
 
 def _board():
-    gc.collect()
+    forget("files", "secrets", "survey", "claims", "p256", "curve", "p256_table")  # after a failure
     from . import settings
 
     said = settings.read()
@@ -120,4 +125,7 @@ def _key():
     key = soft.load()
     if key is None:
         raise Trouble("key.missing", "this board has no key yet: enroll it first")
+    gc.collect()
+    from . import p256  # noqa: F401  (now, while there is room to compile it)
+
     return key

@@ -1,21 +1,33 @@
-# Encode and sign: one attestation in the two forms of troth.cddl. Facts, session and key are handed
-# in, so the same values give the same bytes on a board, in the emulator and under CPython.
+# Encode and sign: one attestation in the two forms of troth.cddl. All that it says is handed in, so
+# the same values give the same bytes on a board, in the emulator and under CPython.
 from hashlib import sha256
 
 from micropython import const
 
-from . import cbor, claims, cose
+from . import cbor, cose
 
 _CWT = const(61)
 _BUNDLE = const(602)
 
+_IAT = const(6)
+_NONCE = const(10)
+_UEID = const(256)
+_UPTIME = const(261)
+_PROFILE = const(265)
+_SUBMODS = const(266)
+_BOOTCOUNT = const(267)
+_BOOTSEED = const(268)
+_SHA_256 = const(-16)
+
+_OUR_PROFILE = b"\x69\x81\xbd\xd0\xfe\xc4\xf4\xc4\xea\xa9\x83\xab\xbc\xa1\x8e\xf8\xee\xc7\xc9\x5d"
+
 
 # One challenge answered: the same signed token serves both forms.
 class Evidence:
-    def __init__(self, facts, session, key, nonce):
-        self.claims_set = claims.claims_set(facts)
-        self.digest = sha256(self.claims_set).digest()
-        payload = claims.token(nonce, self.digest, session)
+    def __init__(self, claims_set, session, key, nonce):
+        self.claims_set = claims_set
+        self.digest = sha256(claims_set).digest()
+        payload = token(nonce, self.digest, session)
         self._token = cose.sign1(payload, key.kid, key.sign)
 
     # for a verifier that knows the claims-set: application/eat+cwt
@@ -26,3 +38,19 @@ class Evidence:
     def bundle(self):
         cwt = cbor.encode(cbor.Tag(_CWT, self._token))
         return cbor.encode(cbor.Tag(_BUNDLE, [cwt, {"cfg": self.claims_set}]))
+
+
+# The token's payload; `session` holds ueid, uptime, bootcount, bootseed and perhaps iat.
+def token(nonce, digest, session):
+    said = {
+        _NONCE: nonce,
+        _UEID: session["ueid"],
+        _UPTIME: session["uptime"],
+        _PROFILE: _OUR_PROFILE,
+        _SUBMODS: {"cfg": [_SHA_256, digest]},
+        _BOOTCOUNT: session["bootcount"],
+        _BOOTSEED: session["bootseed"],
+    }
+    if "iat" in session:
+        said[_IAT] = session["iat"]
+    return cbor.encode(said)

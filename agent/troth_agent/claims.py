@@ -1,31 +1,20 @@
-# The labels of troth.cddl and the two maps that carry them: the token (each time) and the
-# claims-set (seldom changes). A claim that is absent from `facts` stays unsaid.
+# The claims-set of troth.cddl: what seldom changes, so a verifier who knows its digest need not be
+# told again. A claim that is absent from `facts` stays unsaid.
 from hashlib import sha256
 
 from micropython import const
 
 from . import cbor
 
-_IAT = const(6)
-_NONCE = const(10)
-_UEID = const(256)
 _OEMID = const(258)
 _HWMODEL = const(259)
-_UPTIME = const(261)
 _OEMBOOT = const(262)
 _DBGSTAT = const(263)
-_PROFILE = const(265)
-_SUBMODS = const(266)
-_BOOTCOUNT = const(267)
-_BOOTSEED = const(268)
 _SWNAME = const(270)
 _SWVERSION = const(271)
 _MEASUREMENTS = const(273)
 _PRIVATE = const(-80001)
 _COMPONENT = const(65001)  # Content-Format of a measured-component, until it has a number
-_SHA_256 = const(-16)
-
-_OUR_PROFILE = b"\x69\x81\xbd\xd0\xfe\xc4\xf4\xc4\xea\xa9\x83\xab\xbc\xa1\x8e\xf8\xee\xc7\xc9\x5d"
 
 # the label of a private claim is its place here, counted from 1
 PRIVATE = (
@@ -75,22 +64,6 @@ def claims_set(facts):
         said[_OEMBOOT] = facts["oemboot"]
     if "dbgstat" in facts:
         said[_DBGSTAT] = facts["dbgstat"]
-    return cbor.encode(said)
-
-
-# The token's payload; `session` holds ueid, uptime, bootcount, bootseed and perhaps iat.
-def token(nonce, digest, session):
-    said = {
-        _NONCE: nonce,
-        _UEID: session["ueid"],
-        _UPTIME: session["uptime"],
-        _PROFILE: _OUR_PROFILE,
-        _SUBMODS: {"cfg": [_SHA_256, digest]},
-        _BOOTCOUNT: session["bootcount"],
-        _BOOTSEED: session["bootseed"],
-    }
-    if "iat" in session:
-        said[_IAT] = session["iat"]
     return cbor.encode(said)
 
 

@@ -22,5 +22,5 @@ def key_id(public):
 # `sign` takes the SHA-256 digest of the Sig_structure and gives r || s.
 def sign1(payload, kid, sign):
     protected = cbor.encode({_ALG: _ES256, _KID: kid, _TYP: _EAT_CWT})
-    tbs = cbor.encode(["Signature1", protected, b"", payload])
-    return cbor.Tag(_SIGN1, [protected, {}, payload, sign(sha256(tbs).digest())])
+    digest = sha256(cbor.encode(["Signature1", protected, b"", payload])).digest()
+    return cbor.Tag(_SIGN1, [protected, {}, payload, sign(digest)])

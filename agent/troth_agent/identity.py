@@ -40,3 +40,9 @@ def sealed():
 
 def seal():
     nvs.remember(nvs.SEALED, 1)
+
+
+# Where the agent's modules lie, as an absolute path.
+def home():
+    home = __file__[: __file__.rfind("/")]
+    return home if home.startswith("/") else "/" + home

@@ -4,6 +4,7 @@ from hashlib import sha256
 from micropython import const
 
 _BLOCK = const(4096)
+_PART = const(1024)  # read at once: a divisor of the block
 _MAGIC = const(0xE9)
 _HEADER = const(24)
 _MAX_SEGMENTS = const(16)
@@ -47,11 +48,11 @@ def measure(partition):
     if end is None:
         return None
     digest = sha256()
-    block = bytearray(_BLOCK)
-    view = memoryview(block)
-    for at in range(0, end, _BLOCK):
-        partition.readblocks(at // _BLOCK, block)
-        digest.update(view[: min(_BLOCK, end - at)])
+    part = bytearray(_PART)
+    view = memoryview(part)
+    for at in range(0, end, _PART):
+        partition.readblocks(at // _BLOCK, part, at % _BLOCK)
+        digest.update(view[: min(_PART, end - at)])
     digest = digest.digest()
     return digest, header[23] != 1 or _read(partition, end, 32) == digest
 

@@ -3,7 +3,8 @@ import os
 from hashlib import sha256
 
 from .. import Trouble
-from ..p256 import N, P, add, affine, double, inverse, sign, times_base
+from ..curve import N, P, add, affine, double, inverse, times_base
+from ..p256 import sign
 
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
@@ -42,10 +43,10 @@ def verify(public, digest, signature):
 
 # k * (x, y), for verify only.
 def _times(k, x, y):
-    point = (0, 0, 0)
+    point = (0, 0, 0, 0)
     for bit in "{:b}".format(k):
         if point[2]:
             point = double(point)
         if bit == "1":
-            point = add(point, x, y) if point[2] else (x, y, 1)
+            point = add(point, x, y) if point[2] else (x, y, 1, 1)
     return point

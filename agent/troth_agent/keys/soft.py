@@ -4,7 +4,7 @@ from micropython import const
 
 import esp32
 
-from .. import Trouble, cose, p256
+from .. import Trouble, cose, forget
 
 ORIGIN = "nvs"
 _NAMESPACE = "troth"
@@ -19,8 +19,13 @@ class SoftKey:
         self.public = bytes(blob[32:])
         self.kid = cose.key_id(self.public)
 
+    # The curve is the largest part of the agent: it is in the heap only while it signs.
     def sign(self, digest):
-        return p256.sign(self._private, digest, self._blind)
+        from .. import p256
+
+        signature = p256.sign(self._private, digest, self._blind)
+        forget("p256", "curve", "p256_table")
+        return signature
 
 
 # The board's key, or None before enrolment.
@@ -40,6 +45,7 @@ def create():
     key = load()
     if key is not None:
         return key
+    from .. import p256
     from . import birth
 
     private = birth.new_key()
