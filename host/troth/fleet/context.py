@@ -10,18 +10,17 @@ from dataclasses import dataclass, fields
 from functools import lru_cache
 from threading import RLock
 from time import monotonic
-from typing import NamedTuple
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ..core.claims import ClaimsSet, DeviceClaims, Token, read_claims_set
-from ..core.device import Lifecycle, Observed, Profile, Registration, fuse_regressions
+from ..core.device import Lifecycle, Observed, Registration
 from ..core.duties import Facts
-from ..core.reference import Policy, Reference, Release, Statement, resolve
+from ..core.reference import Policy
 from ..core.trust import KnownKey
 from ..store import DeviceRow, KeyRow, Store, Subjects
-from .boards import must_show
 from .history import History
+from .yardstick import Yardsticks
 
 NOTICE_S = 0.05
 _GONE = (Lifecycle.REVOKED, Lifecycle.RETIRED)
@@ -38,19 +37,6 @@ class Signer:
     unit: Registration
 
 
-class _Standing(NamedTuple):
-    """What holds of a unit for as long as it reports this set and no record changes."""
-
-    unit: Registration
-    claims_set: ClaimsSet
-    reference: Reference
-    statement: Statement
-    fuse_regressions: int | None
-    support_end: int | None
-    profile: Profile
-    must_show: frozenset[str]
-
-
 class Context:
     """Facts for any device of one store. Safe to use from several threads."""
 
@@ -65,10 +51,7 @@ class Context:
         self._units: dict[str, Registration | None] = {}
         self._names: dict[str, str] = {}
         self._histories: dict[tuple[str, int], History] = {}
-        self._standing: dict[str, _Standing] = {}
-        self._support: dict[str, int | None] = {}
-        self._statements: dict[str, Statement] = {}
-        self._releases: dict[tuple[str, str], tuple[Release, ...]] = {}
+        self._yardsticks = Yardsticks(store, policy)
         self._sets: dict[bytes, ClaimsSet] = {}  # a set never changes: never dropped
 
     @property
@@ -88,16 +71,10 @@ class Context:
         stamp = (self.store.generation(), self.store.foreign_writes)
         with self._lock:
             if stamp[0] != self._stamp[0]:
-                for kept in (
-                    self._signers,
-                    self._units,
-                    self._names,
-                    self._standing,
-                    self._support,
-                    self._statements,
-                    self._releases,
-                ):
-                    kept.clear()
+                self._signers.clear()
+                self._units.clear()
+                self._names.clear()
+                self._yardsticks.forget()
             if stamp[1] != self._stamp[1]:
                 self._histories.clear()
             self._stamp = stamp
@@ -235,9 +212,7 @@ class Context:
         skew_s: int | None,
     ) -> Facts:
         said = claims_set.claims
-        standing = self._standing.get(unit.device)
-        if standing is None or standing.unit is not unit or standing.claims_set is not claims_set:
-            standing = self._standing[unit.device] = self._stand(unit, claims_set)
+        standing = self._yardsticks.of(unit, claims_set)
         # by place, in the order of their fields: names cost as much again as all the values
         observed = Observed(
             True,  # ueid bound to key: the walk refuses a token whose ueid is not its signer's
@@ -262,56 +237,6 @@ class Context:
             standing.profile,
             standing.must_show,
         )
-
-    def _stand(self, unit: Registration, claims_set: ClaimsSet) -> _Standing:
-        said, line = claims_set.claims, unit.provisioning
-        fuses = None
-        if line is not None and said.fuses is not None:
-            fuses = fuse_regressions(line.fuses, said.fuses)
-        profile = line.profile if line else Profile.P0
-        return _Standing(
-            unit,
-            claims_set,
-            self._reference(unit, said),
-            self._statement(unit.model),
-            fuses,
-            self._support_end(unit.model),
-            profile,
-            must_show(unit.chip, profile),
-        )
-
-    def _reference(self, unit: Registration, said: DeviceClaims) -> Reference:
-        approved = self.store.baselines(unit.device, unit.model)
-        return resolve(
-            self._released(unit.model, unit.chip),
-            tuple(row.cfg_digest for row in approved),
-            self.policy,
-            app_digest=said.app_digest,
-            code_digest=said.code_digest,
-            cfg_digest=said.cfg_digest,
-        )
-
-    def _released(self, model: str | None, chip: str | None) -> tuple[Release, ...]:
-        if model is None or chip is None:
-            return ()
-        if (model, chip) not in self._releases:
-            rows = self.store.releases(model, chip)
-            self._releases[model, chip] = tuple(row.release for row in rows)
-        return self._releases[model, chip]
-
-    def _statement(self, model: str | None) -> Statement:
-        if model is None:
-            return Statement()
-        if model not in self._statements:
-            self._statements[model] = self.store.statement(model) or Statement()
-        return self._statements[model]
-
-    def _support_end(self, model: str | None) -> int | None:
-        if model is None:
-            return None
-        if model not in self._support:
-            self._support[model] = self.store.support_end_max_seen(model)
-        return self._support[model]
 
     def _load_signer(self, kid: bytes) -> Signer | None:
         row = self.store.key(kid)

@@ -20,7 +20,8 @@ from .pipeline import Message, Pipeline, Prepared
 HANDFUL = 32  # examined in one go, for the loop must not be deaf for long
 MOST_WAITING = 4096
 
-Told = Callable[[Message, Outcome | Exception, float], None]
+Said = tuple[Message, Outcome | Exception, float]  # and since when it waited
+Told = Callable[[Sequence[Said]], None]
 _Waits = tuple[Message, asyncio.Future[Outcome], float]
 
 
@@ -31,7 +32,7 @@ class Busy(NotTaken):
 class Desk:
     """Takes messages from coroutines and answers each when its outcome is on disk."""
 
-    def __init__(self, pipeline: Pipeline, told: Told = lambda *_: None) -> None:
+    def __init__(self, pipeline: Pipeline, told: Told = lambda _: None) -> None:
         self._pipeline = pipeline
         self._told = told
         self._loop = asyncio.get_running_loop()
@@ -93,8 +94,8 @@ class Desk:
 
     def _answer(self, taken: Sequence[_Waits], outcomes: Sequence[Outcome | Exception]) -> None:
         self._unanswered -= len(taken)
-        for (message, answer, since), outcome in zip(taken, outcomes, strict=True):
-            self._told(message, outcome, since)
+        self._told([(each[0], out, each[2]) for each, out in zip(taken, outcomes, strict=True)])
+        for (_, answer, _), outcome in zip(taken, outcomes, strict=True):
             if answer.cancelled():
                 continue
             if isinstance(outcome, Exception):

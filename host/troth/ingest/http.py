@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from http import HTTPStatus
+from time import monotonic
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -36,6 +37,7 @@ _WELL_KNOWN = b"application/vnd.veraison.discovery+json"
 _SESSION_PATH = API + "session/"
 _UEID = re.compile(r"(?:[0-9a-f]{2}){7,33}")
 _STATUS = {NoSession: 404, SessionSpent: 409, BadEnvelope: 400, Busy: 503}
+_HEALTH_S = 1.0  # a sound store is not tried more often, for each try is a durable commit
 _ACCEPT_JSON = json.dumps(ACCEPTS).encode()
 _ACCEPT_LIST = ", ".join(ACCEPTS).encode()
 
@@ -62,8 +64,9 @@ class Problem(Exception):
 class Api:
     """The ASGI application. Its desk opens with the lifespan, or with the first message."""
 
-    def __init__(self, pipeline: Pipeline, told: Told = lambda *_: None) -> None:
+    def __init__(self, pipeline: Pipeline, told: Told = lambda _: None) -> None:
         self._pipeline = pipeline
+        self._well = (False, -_HEALTH_S)  # the store, and when it was tried
         self._told = told
         self._desk: Desk | None = None
         self._discovery = json.dumps(_discovery(pipeline)).encode()
@@ -157,7 +160,10 @@ class Api:
         await _send(send, 200, body, _SESSION)
 
     async def _health(self, send: Send) -> None:
-        well = await asyncio.to_thread(self._pipeline.store.can_write)
+        well, tried = self._well
+        if not well or monotonic() - tried >= _HEALTH_S:
+            well = await asyncio.to_thread(self._pipeline.store.can_write)
+            self._well = (well, monotonic())
         body = {"status": "ok" if well else "failing", "store": "ok" if well else "unavailable"}
         await _send(send, 200 if well else 503, _dump(body), b"application/json")
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from time import monotonic
 
 from ..core.duties import Outcome as Answer
 from ..core.verdict import Verdict
+from .desk import Said
 from .outcomes import Judged, NotTaken, Outcome, Repeated, TurnedAway, Waiting
-from .pipeline import Message
 
 _KEPT = 100_000  # devices
 _FINE = (Answer.MET, Answer.NOT_APPLICABLE)
@@ -23,11 +23,15 @@ class Talk:
         self._quiet = quiet
         self._scores: dict[str, tuple[Verdict, str]] = {}
 
-    def __call__(self, message: Message, outcome: Outcome | Exception, since: float) -> None:
+    def __call__(self, handful: Sequence[Said]) -> None:
         if self._quiet:
             return
-        ms = (monotonic() - since) * 1000
-        sys.stderr.write(f"{self._words(outcome)} bytes={len(message.raw)} ms={ms:.0f}\n")
+        now = monotonic()
+        lines = [
+            f"{self._words(outcome)} bytes={len(message.raw)} ms={(now - since) * 1000:.0f}\n"
+            for message, outcome, since in handful
+        ]
+        sys.stderr.write("".join(lines))
 
     def _words(self, outcome: Outcome | Exception) -> str:
         match outcome:

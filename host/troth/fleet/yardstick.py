@@ -1,0 +1,100 @@
+"""What one unit is compared with: releases, approvals, statement, and the record of its line."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ..core.claims import ClaimsSet, DeviceClaims
+from ..core.device import Profile, Registration, fuse_regressions
+from ..core.reference import Policy, Reference, Release, Statement, resolve
+from ..store import Store
+from .boards import must_show
+
+
+class Yardstick(NamedTuple):
+    """What holds of a unit for as long as it reports this set and no record changes."""
+
+    unit: Registration
+    claims_set: ClaimsSet
+    reference: Reference
+    statement: Statement
+    fuse_regressions: int | None
+    support_end: int | None
+    profile: Profile
+    must_show: frozenset[str]
+
+
+class Yardsticks:
+    """One for each unit, good until a record changes. Its owner sees to threads."""
+
+    def __init__(self, store: Store, policy: Policy) -> None:
+        self._store = store
+        self._policy = policy
+        self._kept: dict[str, Yardstick] = {}
+        self._support: dict[str, int | None] = {}
+        self._statements: dict[str, Statement] = {}
+        self._releases: dict[tuple[str, str], tuple[Release, ...]] = {}
+
+    def forget(self) -> None:
+        """The records are others than before."""
+        self._kept.clear()
+        self._support.clear()
+        self._statements.clear()
+        self._releases.clear()
+
+    def of(self, unit: Registration, claims_set: ClaimsSet) -> Yardstick:
+        """The very same one for as long as the unit reports the same set."""
+        kept = self._kept.get(unit.device)
+        if kept is None or kept.unit is not unit or kept.claims_set is not claims_set:
+            kept = self._kept[unit.device] = self._made(unit, claims_set)
+        return kept
+
+    def _made(self, unit: Registration, claims_set: ClaimsSet) -> Yardstick:
+        said, line = claims_set.claims, unit.provisioning
+        fuses = None
+        if line is not None and said.fuses is not None:
+            fuses = fuse_regressions(line.fuses, said.fuses)
+        profile = line.profile if line else Profile.P0
+        return Yardstick(
+            unit,
+            claims_set,
+            self._reference(unit, said),
+            self._statement(unit.model),
+            fuses,
+            self._support_end(unit.model),
+            profile,
+            must_show(unit.chip, profile),
+        )
+
+    def _reference(self, unit: Registration, said: DeviceClaims) -> Reference:
+        approved = self._store.baselines(unit.device, unit.model)
+        return resolve(
+            self._released(unit.model, unit.chip),
+            tuple(row.cfg_digest for row in approved),
+            self._policy,
+            app_digest=said.app_digest,
+            code_digest=said.code_digest,
+            cfg_digest=said.cfg_digest,
+        )
+
+    def _released(self, model: str | None, chip: str | None) -> tuple[Release, ...]:
+        if model is None or chip is None:
+            return ()
+        if (model, chip) not in self._releases:
+            rows = self._store.releases(model, chip)
+            self._releases[model, chip] = tuple(row.release for row in rows)
+        return self._releases[model, chip]
+
+    def _statement(self, model: str | None) -> Statement:
+        if model is None:
+            return Statement()
+        if model not in self._statements:
+            self._statements[model] = self._store.statement(model) or Statement()
+        return self._statements[model]
+
+    def _support_end(self, model: str | None) -> int | None:
+        if model is None:
+            return None
+        if model not in self._support:
+            self._support[model] = self._store.support_end_max_seen(model)
+        return self._support[model]
