@@ -42,9 +42,14 @@ def authenticated(
     evidence: Evidence, key: KnownKey | None, challenge: Challenge, *, now: int
 ) -> Report:
     """Whose word it is, given in answer to our own open challenge."""
-    report = attributed(evidence, key)
-    check_freshness(report.token, challenge, now=now)
-    return report
+    return answered(authenticate(evidence, key), challenge, now=now)
+
+
+def answered(verified: VerifiedEvidence, challenge: Challenge, *, now: int) -> Report:
+    """What was said in its own name by who signed, and in answer to our own open challenge."""
+    token = read_token(verified)
+    check_freshness(token, challenge, now=now)
+    return Report(verified, token)
 
 
 def described(report: Report, known: ClaimsSet | None) -> ClaimsSet | None:
@@ -72,6 +77,7 @@ def verdict_on(facts: Facts, catalogue: Catalogue) -> Verdict:
 
 __all__ = [
     "Report",
+    "answered",
     "attributed",
     "authenticated",
     "described",

@@ -15,7 +15,8 @@ from time import monotonic
 
 from ..store import Recorded, Spent
 from .outcomes import NotTaken, Outcome
-from .pipeline import Message, Pipeline, Prepared
+from .pipeline import Pipeline
+from .steps import Message, Prepared
 
 HANDFUL = 32  # examined in one go, for the loop must not be deaf for long
 MOST_WAITING = 4096

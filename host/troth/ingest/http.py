@@ -26,7 +26,8 @@ from ..store import StoreUnavailable
 from .desk import Busy, Desk, Told
 from .nonces import NONCE_BYTES
 from .outcomes import BadEnvelope, NoSession, NotTaken, Outcome, SessionSpent, Waiting
-from .pipeline import ACCEPTS, Message, Pipeline
+from .pipeline import ACCEPTS, Pipeline
+from .steps import Message
 
 API = "/challenge-response/v1/"
 DISCOVERY = "/.well-known/veraison/verification"

@@ -8,19 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..core.claims import ClaimsSet
-from ..core.duties import Facts, Severity
+from ..core.duties import Severity
 from ..core.errors import Malformed, Rejected
 from ..core.evidence import MAX_BYTES, Evidence, parse_evidence
 from ..core.freshness import Challenge
 from ..core.reference import Policy
-from ..core.verdict import Catalogue, Verdict
-from ..core.verify import Report, authenticated, described
+from ..core.trust import authenticate
+from ..core.verdict import Catalogue
+from ..core.verify import Report, answered, described
 from ..fleet.context import Context, Signer
 from ..fleet.judging import Judge
 from ..store import Accepted, ChallengeRow, Recorded, Refused, Spent, Store, StoreUnavailable
@@ -37,65 +37,11 @@ from .outcomes import (
 )
 from .results import Results
 from .sessions import Sessions, again
+from .steps import Draft, Heard, Message, Opened, Prepared, Signed, Weighed
 
 BARE = "application/eat+cwt"
 BUNDLE = "application/eat-bun+cbor"
 ACCEPTS = (BARE, BUNDLE)
-
-
-class Message(NamedTuple):
-    """What was posted to a session, and when; `media_type` is one of `ACCEPTS`."""
-
-    session: str
-    raw: bytes
-    media_type: str
-    at: int
-
-
-class _Opened(NamedTuple):
-    """A message of an open session, well-formed, and who is said to have signed it."""
-
-    message: Message
-    challenge: Challenge
-    evidence: Evidence
-    signer: Signer | None
-
-
-class _Heard(NamedTuple):
-    """A report that is its signer's own word, with the set that it signed."""
-
-    opened: _Opened
-    signer: Signer
-    report: Report
-    claims_set: ClaimsSet
-
-
-class _Weighed(NamedTuple):
-    """A report with its verdict."""
-
-    heard: _Heard
-    facts: Facts
-    verdict: Verdict
-
-
-class Draft(NamedTuple):
-    """An outcome that is not on record yet."""
-
-    challenge: Challenge | None
-    change: Accepted | Refused
-    end: Callable[[int], Outcome | Exception]  # from the row that it became
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """Messages examined: an end for each, and what of it must be written first."""
-
-    ends: list[Draft | Outcome | Exception]
-    changes: list[Accepted | Refused]
-
-    def failed(self, err: Exception) -> list[Outcome | Exception]:
-        """What could not be written has no outcome."""
-        return [err if isinstance(end, Draft) else end for end in self.ends]
 
 
 def wall_clock() -> int:
@@ -179,9 +125,10 @@ class Pipeline:
         ends: list[Any] = list(messages)
         for kind, step in (
             (Message, self._open_up),
-            (_Opened, self._hear),
-            (_Heard, self._weigh),
-            (_Weighed, partial(self._draft, generation)),
+            (Opened, self._authenticate),
+            (Signed, self._hear),
+            (Heard, self._weigh),
+            (Weighed, partial(self._draft, generation)),
         ):
             ends = [_apart(step, each) if type(each) is kind else each for each in ends]
         return Prepared(ends, [end.change for end in ends if type(end) is Draft])
@@ -196,7 +143,7 @@ class Pipeline:
             for end in prepared.ends
         ]
 
-    def _open_up(self, message: Message) -> _Opened | Draft | Outcome:
+    def _open_up(self, message: Message) -> Opened | Draft | Outcome:
         challenge = self._session(message)
         if isinstance(challenge, Repeated):
             return challenge
@@ -204,27 +151,34 @@ class Pipeline:
             evidence = _envelope(message)
         except Malformed as err:
             return _unopened(message, err)
-        return _Opened(message, challenge, evidence, self.context.signer(evidence.key_id))
+        return Opened(message, challenge, evidence, self.context.signer(evidence.key_id))
 
-    def _hear(self, opened: _Opened) -> _Heard | Draft | Outcome:
-        message, challenge, evidence, signer = opened
+    def _authenticate(self, opened: Opened) -> Signed | Draft:
+        signer, evidence = opened.signer, opened.evidence
         try:
-            key = signer.key if signer else None
-            report = authenticated(evidence, key, challenge, now=message.at)
-            claims_set = self._set(report)
+            verified = authenticate(evidence, signer.key if signer else None)
         except Rejected as err:
-            return self._refuse(message, challenge, signer, evidence.key_id, err)
+            return self._refuse(opened, err)
         if signer is None:  # authenticate has refused it; this tells the type checker
             raise RuntimeError("authenticated without a signer")
-        if claims_set is None:
-            return Waiting(challenge, signer.key.device, report.token.set_digest)
-        return _Heard(opened, signer, report, claims_set)
+        return Signed(opened, signer, verified)
 
-    def _weigh(self, heard: _Heard) -> _Weighed:
+    def _hear(self, signed: Signed) -> Heard | Draft | Outcome:
+        opened, signer, verified = signed
+        try:
+            report = answered(verified, opened.challenge, now=opened.message.at)
+            claims_set = self._set(report)
+        except Rejected as err:
+            return self._refuse(opened, err)
+        if claims_set is None:
+            return Waiting(opened.challenge, signer.key.device, report.token.set_digest)
+        return Heard(opened, signer, report, claims_set)
+
+    def _weigh(self, heard: Heard) -> Weighed:
         opened, signer, report, claims_set = heard
         at = opened.message.at
         facts = self.context.facts(signer.unit, signer.epoch, report.token, claims_set, now=at)
-        return _Weighed(heard, facts, self.judge.judge(facts))
+        return Weighed(heard, facts, self.judge.judge(facts))
 
     def _session(self, message: Message) -> Challenge | Repeated:
         """The open challenge of a session, or the answer that it gave to these very bytes."""
@@ -246,7 +200,7 @@ class Pipeline:
         claims_set = described(report, self.context.claims_set(report.token.set_digest))
         return None if claims_set is None else self.context.remember(claims_set)
 
-    def _draft(self, generation: int, weighed: _Weighed) -> Draft:
+    def _draft(self, generation: int, weighed: Weighed) -> Draft:
         (opened, signer, report, claims_set), facts, verdict = weighed
         message, challenge, evidence, _ = opened
         at, token = message.at, report.token
@@ -272,14 +226,8 @@ class Pipeline:
 
         return Draft(challenge, change, end)
 
-    def _refuse(
-        self,
-        message: Message,
-        challenge: Challenge,
-        signer: Signer | None,
-        key_id: bytes,
-        err: Rejected,
-    ) -> Draft:
+    def _refuse(self, opened: Opened, err: Rejected) -> Draft:
+        message, challenge, evidence, signer = opened
         device = self._answerable(challenge, signer)
         ear = self.results.refused(challenge, message.at)
         change = Refused(
@@ -293,7 +241,7 @@ class Pipeline:
             spent_by=sha256(message.raw).digest(),
             answer=ear,
             device=device,
-            key_id=key_id,
+            key_id=evidence.key_id,
         )
 
         def end(ident: int) -> Outcome:

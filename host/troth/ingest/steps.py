@@ -1,0 +1,81 @@
+"""What a message is after each step of the pipeline, from posted bytes to an outcome's draft."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ..core.claims import ClaimsSet
+from ..core.duties import Facts
+from ..core.evidence import Evidence
+from ..core.freshness import Challenge
+from ..core.trust import VerifiedEvidence
+from ..core.verdict import Verdict
+from ..core.verify import Report
+from ..fleet.context import Signer
+from ..store import Accepted, Refused
+from .outcomes import Outcome
+
+
+class Message(NamedTuple):
+    """What was posted to a session, and when; `media_type` is one of `ACCEPTS`."""
+
+    session: str
+    raw: bytes
+    media_type: str
+    at: int
+
+
+class Opened(NamedTuple):
+    """A message of an open session, well-formed, and who is said to have signed it."""
+
+    message: Message
+    challenge: Challenge
+    evidence: Evidence
+    signer: Signer | None
+
+
+class Signed(NamedTuple):
+    """A message whose signature holds."""
+
+    opened: Opened
+    signer: Signer
+    verified: VerifiedEvidence
+
+
+class Heard(NamedTuple):
+    """A report that is its signer's own word, with the set that it signed."""
+
+    opened: Opened
+    signer: Signer
+    report: Report
+    claims_set: ClaimsSet
+
+
+class Weighed(NamedTuple):
+    """A report with its verdict."""
+
+    heard: Heard
+    facts: Facts
+    verdict: Verdict
+
+
+class Draft(NamedTuple):
+    """An outcome that is not on record yet."""
+
+    challenge: Challenge | None
+    change: Accepted | Refused
+    end: Callable[[int], Outcome | Exception]  # from the row that it became
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Messages examined: an end for each, and what of it must be written first."""
+
+    ends: list[Draft | Outcome | Exception]
+    changes: list[Accepted | Refused]
+
+    def failed(self, err: Exception) -> list[Outcome | Exception]:
+        """What could not be written has no outcome."""
+        return [err if isinstance(end, Draft) else end for end in self.ends]
