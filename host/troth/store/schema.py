@@ -148,7 +148,6 @@ challenges = Table(
     Column("spent_by", LargeBinary(32)),
     Column("answer", Text),
     Column("ueid", LargeBinary(33)),  # the device that it was drawn for, when one was named
-    sqlite_with_rowid=False,
 )
 
 claims_sets = Table(

@@ -50,7 +50,6 @@ def upgrade() -> None:
         sa.Column("answer", sa.Text(), nullable=True),
         sa.Column("ueid", sa.LargeBinary(length=33), nullable=True),
         sa.PrimaryKeyConstraint("session", name=op.f("pk_challenges")),
-        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("challenges", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_challenges_expires"), ["expires"], unique=False)
