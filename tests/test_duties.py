@@ -106,7 +106,7 @@ def test_an_honest_board_answers_as_reviewed(name: str) -> None:
 @pytest.mark.parametrize(
     ("facts", "duty", "reason", "says"),
     [
-        (sold(), "comm.wifi-secure", Reason.PROFILE_CANNOT, "profile P2 does not show"),
+        (sold(), "comm.wifi-secure", Reason.PROFILE_CANNOT, "the board does not show"),
         (sold(statement=None), "vuln.policy", Reason.UNDECLARED, "nobody has declared"),
         (own_use(), "cfg.market", Reason.UNDECLARED, "the markets it is made for"),
         (sold(seen={"skew_s": None}), "time.close", Reason.NO_FEED, "no record yet of the clock"),

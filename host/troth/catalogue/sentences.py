@@ -113,7 +113,7 @@ def _unsaid(missing: list[Claim], facts: Facts, reason: Reason | None) -> str:
         case Reason.WITHHELD:
             return f"the board keeps back {what}, which it must show or showed before"
         case Reason.PROFILE_CANNOT:
-            return f"profile {facts.profile} does not show {what}"
+            return f"the board does not show {what}, and profile {facts.profile} need not"
         case Reason.UNDECLARED:
             return f"nobody has declared {what}"
         case _:

@@ -27,7 +27,7 @@ def owed(facts: Facts, duty: Duty, reason: Reason | None) -> tuple[Party, str]:
 
 
 _UNSHOWN = {
-    "profile-cannot": "this board's profile cannot show it",
+    "profile-cannot": "this board does not show it",
     "undeclared": "a declaration is owed",
     "no-feed": "nothing was observed yet",
 }
