@@ -44,6 +44,7 @@ def command(
         talk = Talk(pipeline.context.name, quiet=quiet)
         reports = _reports(settings, Api(pipeline, talk), bind or settings.bind, plain)
         listeners = [reports, *_pages(pipeline, duties, settings, pages or settings.pages)]
+        _settle_memory()
         _loop_runner()(run(listeners, ready=lambda: _tell(listeners), background=_Chores(pipeline)))
 
 
@@ -125,6 +126,7 @@ def _settle_memory() -> None:
     """What is loaded by now stays; reports come and go without being searched for cycles."""
     import gc
 
+    sys.setswitchinterval(0.0005)
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

@@ -119,7 +119,7 @@ def _config(listener: Listener) -> uvicorn.Config:
             log_level="critical",
             access_log=False,
             server_header=False,
-            date_header=False,
+            date_header=True,
             proxy_headers=False,
             timeout_keep_alive=KEEP_ALIVE_S,
             timeout_graceful_shutdown=GRACE_S,
