@@ -14,6 +14,7 @@ from troth.core.claims import DeviceClaims
 from troth.core.device import Observed, Registration
 from troth.core.duties import Duty, Party, Status, Subject
 from troth.core.reference import Reference, Statement
+from troth.core.verdict import Regime
 from troth.trouble import Trouble
 
 LOADED: Loaded = load()
@@ -22,6 +23,10 @@ NOT_NAMES = {
     Reference: {"release", "newer_since", "as_shipped"},
     Registration: {"device", "ueid", "lifecycle", "provisioning"},
     Observed: {"shown_before"},
+}
+UNCONFIRMED = {
+    *("eu-red-18031", "nl-csr-2017", "eu-nis2", "eu-pld-2024-2853"),
+    *("au-rules-2025", "us-ca-sb327", "sg-cls-l1"),
 }
 TYPES = {str: "string", int: "int", bool: "bool", tuple[str, ...]: "list<string>"}
 
@@ -97,10 +102,10 @@ def test_scopes_follow_where_a_value_lives() -> None:
 
 
 def test_makers_law_never_decides_over_an_operator() -> None:
-    makers = {"eu-cra", "uk-psti", "eu-red-18031", "etsi-303645-v313"}
+    spoken_to = {"eu-nis2", "nl-csr-2017"}  # who runs a fleet; all else speaks to makers
     for duty in DUTIES:
         for clause in duty.clauses:
-            if duty.party is Party.OPERATOR and clause.regime in makers:
+            if duty.party is Party.OPERATOR and clause.regime not in spoken_to:
                 assert not clause.decides
                 assert clause.status is not Status.MANDATORY
 
@@ -108,7 +113,7 @@ def test_makers_law_never_decides_over_an_operator() -> None:
 def test_what_was_not_confirmed_is_marked_so() -> None:
     for duty in DUTIES:
         for clause in duty.clauses:
-            if clause.regime in ("eu-red-18031", "nl-csr-2017"):
+            if clause.regime in UNCONFIRMED:
                 assert clause.confidence == "low", duty.id
 
 
@@ -201,6 +206,8 @@ REFUSED = {
     "an unknown regime": ("regime: eu-cra", "regime: eu-xyz", "duty.reference", 13),
     "another version": ("2024/2847, status", "2024/2848, status", "duty.reference", 13),
     "a line without provision": ("decides: [I.I.2(j)]", "note: x", "duty.reference", 13),
+    "a provision that is not there": ("[I.I.2(j)]", "[I.I.2(n)]", "duty.reference", 13),
+    "a number for a provision": ("[I.I.2(j)]", "[12]", "duty.reference", 13),
     "a condition unsaid": ("status: mandatory", "status: conditional", "duty.reference", 13),
     "maker's law over an operator": ("party: maker\n", "party: operator\n", "duty.makers-law", 13),
     "an unknown party word": (
@@ -298,6 +305,68 @@ def test_a_regime_file_is_refused_with_its_line(
         load(tmp_path)
     assert caught.value.code == "regime.field"
     assert caught.value.what.startswith(f"uk-psti.yaml:{line}: ")
+
+
+# --- provisions -------------------------------------------------------------------------------
+
+PROVISIONS = LOADED.provisions
+
+
+def test_303_645_has_78_provisions_36_of_them_mandatory() -> None:
+    marks = PROVISIONS["etsi-303645-v313"].marks
+    assert len(marks) == 78
+    assert sum(mark.startswith("M") for mark in marks.values()) == 36
+
+
+def test_annex_i_of_the_cra_is_whole() -> None:
+    marks = PROVISIONS["eu-cra"].marks
+    assert {f"I.I.2({letter})" for letter in "abcdefghijklm"} <= marks.keys()
+    assert {f"I.II.{number}" for number in range(1, 9)} <= marks.keys()
+
+
+@pytest.mark.parametrize("regime", LOADED.catalogue.regimes, ids=lambda regime: regime.id)
+def test_every_provision_is_decided_supported_or_explained(regime: Regime) -> None:
+    if regime.own_use:
+        return  # the baseline has no provisions
+    listed = PROVISIONS[regime.id]
+    used = {line.clause.provision for line in regime.lines}
+    assert used | listed.uncovered.keys() == listed.marks.keys()
+    assert not used & listed.uncovered.keys()
+
+
+def test_a_reference_has_the_weight_that_the_standard_gives_it(tmp_path: Path) -> None:
+    for provision, status, good in (("5.7-1", "mandatory", False), ("5.2-1", "mandatory", True)):
+        line = f"etsi-303645-v313, version: V3.1.3, status: {status}, decides: [{provision}]"
+        text = GOOD[: GOOD.index("eu-cra")] + line + GOOD[GOOD.index("}\ntests") :]
+        path = _with(tmp_path, text)
+        if good:
+            load(path)
+        else:
+            with pytest.raises(Trouble, match="is recommended in etsi-303645-v313"):
+                load(path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("complete: true", "complete: yes please", 3),
+        ("V3.1.3", "V2.1.1", 2),
+        ("  5.1-1: M F(a)", "  5.1-1: must", 7),
+        ("[5.9-2]", "[5.9-9]", 99),
+        ("scope:", "note:", 4),
+        ("regime: etsi-303645-v313", "regime: etsi", 1),
+    ],
+)
+def test_a_list_of_provisions_is_refused_with_its_line(
+    tmp_path: Path, old: str, new: str, line: int
+) -> None:
+    path = _copy(tmp_path) / "provisions" / "etsi-303645-v313.yaml"
+    assert old in path.read_text()
+    path.write_text(path.read_text().replace(old, new))
+    with pytest.raises(Trouble) as caught:
+        load(tmp_path)
+    assert caught.value.code == "regime.provisions"
+    assert caught.value.what.startswith(f"etsi-303645-v313.yaml:{line}: ")
 
 
 def test_a_claim_name_cannot_smuggle_code(tmp_path: Path) -> None:

@@ -17,6 +17,10 @@ CATALOGUE = bundled()
 REGIMES = {regime.id: regime for regime in CATALOGUE.regimes}
 BASELINE = {duty.id for duty in CATALOGUE.duties if duty.baseline}
 EU, UK, OWN = sold("eu").u, sold("uk").u, own_use().u
+VIEWS = {
+    *("etsi-303645-v313", "nl-csr-2017", "us-nist-8425", "jp-jcstar-1", "iec-62443-4-2"),
+    *("sg-cls-l1", "sg-cls-l2", "sg-cls-l3", "sg-cls-l4", "eu-pld-2024-2853", "eu-nis2"),
+}
 PSTI = {
     "auth.no-default-password",
     "doc.statement",
@@ -44,8 +48,9 @@ def of(regime: str) -> set[str]:
 
 def test_these_regimes_come_with_troth() -> None:
     binding = {name for name, regime in REGIMES.items() if regime.binding}
-    assert binding == {"troth-baseline", "uk-psti", "eu-red-18031", "eu-cra"}
-    assert REGIMES.keys() - binding == {"etsi-303645-v313", "nl-csr-2017"}
+    acts = {"uk-psti", "eu-red-18031", "eu-cra", "au-rules-2025", "us-ca-sb327"}
+    assert binding == {"troth-baseline", *acts}
+    assert REGIMES.keys() - binding == VIEWS
 
 
 def test_a_unit_of_one_s_own_has_the_baseline_alone() -> None:
@@ -83,6 +88,9 @@ def test_a_unit_sold_in_the_eu_has_the_radio_equipment_act_beside_the_baseline()
         (placed(EU, "2025-08-01"), NOW, "eu-red-18031", True),
         (placed(EU, "2027-12-10"), day("2028-06-01"), "eu-red-18031", True),
         (placed(EU, "2027-12-11"), day("2028-06-01"), "eu-red-18031", False),
+        (placed(replace(UK, market="au"), "2026-03-03"), NOW, "au-rules-2025", False),
+        (placed(replace(UK, market="au"), "2026-03-04"), NOW, "au-rules-2025", True),
+        (replace(UK, market="us-ca"), NOW, "us-ca-sb327", True),
         (EU, day("2026-09-10"), "eu-cra", False),
         (EU, day("2026-09-11"), "eu-cra", True),
     ],
@@ -142,11 +150,29 @@ def test_a_line_says_its_provision_version_and_weight() -> None:
 
 
 def test_a_view_never_enters_a_duty_set() -> None:
-    for view in ("etsi-303645-v313", "nl-csr-2017"):
+    for view in VIEWS:
         regime: Regime = REGIMES[view]
         assert regime.lines
         for unit in (EU, UK, OWN):
             assert view not in chosen(unit).regimes
+
+
+def test_a_unit_sold_in_australia_owes_the_three_rules() -> None:
+    found = chosen(placed(replace(UK, market="au"), "2026-03-04"))
+    wanted = {"auth.no-default-password", "support.published", "vuln.policy"}
+    assert found.mandatory == BASELINE | wanted
+
+
+def test_a_level_of_the_label_holds_the_levels_below_it() -> None:
+    below = {line.duty for line in REGIMES["sg-cls-l1"].lines}
+    for level in ("sg-cls-l2", "sg-cls-l3", "sg-cls-l4"):
+        assert below <= {line.duty for line in REGIMES[level].lines}
+
+
+def test_what_no_act_asks_of_an_operator_is_informative_to_him() -> None:
+    nis2 = [line.duty for line in REGIMES["eu-nis2"].lines]
+    assert {"ident.enrolled", "upd.current"} <= set(nis2)
+    assert not any(decides(line) for line in REGIMES["eu-nis2"].lines)
 
 
 def test_the_digest_names_the_set_not_the_unit() -> None:

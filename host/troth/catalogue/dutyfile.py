@@ -18,6 +18,7 @@ from .claims import Claim, widest
 from .compiler import compile_rule
 from .engine import Engine, Expression
 from .lines import Table
+from .provisionfile import Provisions
 from .sentences import compile_because
 
 _REQUIRED: tuple[str, ...] = (
@@ -25,8 +26,6 @@ _REQUIRED: tuple[str, ...] = (
     *("ok", "because", "remedies", "tests"),
 )
 FIELDS = {*_REQUIRED, "owed", "when", "turns", "references"}
-# these acts and standards speak to manufacturers, never to who runs a fleet
-MAKERS_LAW = frozenset({"eu-cra", "uk-psti", "eu-red-18031", "etsi-303645-v313"})
 
 Word = TypeVar("Word", bound=StrEnum)
 
@@ -54,7 +53,8 @@ class Desk:
 
     engine: Engine
     claims: Mapping[str, Claim]
-    regimes: Mapping[str, str]  # id -> version
+    regimes: Mapping[str, Table]  # the headers, by id
+    provisions: Mapping[str, Provisions]  # what each regime has, by its id
 
 
 def read_duty(path: Path, desk: Desk) -> DutyFile:
@@ -155,27 +155,35 @@ def _clauses(row: Table, party: Party, desk: Desk) -> list[Clause]:
     regime, status = str(row.get("regime", "")), _word(row, "status", Status)
     if regime not in desk.regimes:
         raise row.refuse("duty.reference", f"there is no regime named {regime}", "regime")
-    if str(row.get("version", "")) != desk.regimes[regime]:
-        wanted = desk.regimes[regime]
+    wanted = str(desk.regimes[regime]["version"])
+    if str(row.get("version", "")) != wanted:
         raise row.refuse("duty.reference", f"version wants {wanted}, the regime's own", "version")
     if status is Status.CONDITIONAL and not row.get("condition"):
         raise row.refuse("duty.reference", "a conditional line wants its condition", "status")
     both = {key: row.get(key, []) for key in ("decides", "supports")}
     if not any(both.values()) or not all(isinstance(ids, list) for ids in both.values()):
         raise row.refuse("duty.reference", "name the provisions it decides, or supports")
-    makers = regime in MAKERS_LAW and (status is Status.MANDATORY or both["decides"])
-    if party is Party.OPERATOR and makers:
+    for key, provisions in both.items():
+        if not all(isinstance(each, str) for each in provisions):
+            raise row.refuse("duty.reference", f"{key} wants texts: put a number in quotes", key)
+    # an act that does not speak to who runs a fleet cannot be broken by him
+    counts = status is Status.MANDATORY or both["decides"]
+    if party is Party.OPERATOR and party not in desk.regimes[regime]["addresses"] and counts:
         raise row.refuse("duty.makers-law", f"{regime} binds makers, this duty is the operator's")
     confidence = row.get("confidence", "high")
     if confidence not in ("high", "low"):
         raise row.refuse("duty.reference", "confidence wants high or low", "confidence")
+    if regime in desk.provisions:
+        for key, provisions in both.items():
+            for provision in provisions:
+                desk.provisions[regime].check(row, key, provision, status)
     return [
         Clause(
             regime=regime,
-            provision=str(provision),
+            provision=provision,
             decides=key == "decides",
             status=status,
-            version=desk.regimes[regime],
+            version=wanted,
             condition=str(row.get("condition", "")),
             confidence=confidence,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -12,6 +13,7 @@ from ..trouble import Trouble
 from .claims import Claim, read_claims
 from .dutyfile import Desk, DutyFile, read_duty
 from .engine import Engine
+from .provisionfile import Provisions, read_provisions
 from .regimefile import build_regime, read_header
 
 HERE = Path(__file__).parent
@@ -24,17 +26,22 @@ class Loaded:
     catalogue: Catalogue
     files: tuple[DutyFile, ...]
     claims: dict[str, Claim]
+    provisions: Mapping[str, Provisions]
 
 
 def load(folder: Path = HERE) -> Loaded:
     """Load claims.yaml, duties/*.yaml and regimes/*.yaml of a folder; Trouble at the first flaw."""
     claims = read_claims(folder / "claims.yaml")
-    headers = [read_header(path) for path in _files(folder / "regimes", "regime.empty")]
-    desk = Desk(Engine(claims), claims, {h["id"]: str(h["version"]) for h in headers})
+    headers = {path.stem: read_header(path) for path in _files(folder / "regimes", "regime.empty")}
+    provisions = {
+        path.stem: read_provisions(path, headers)
+        for path in sorted((folder / "provisions").glob("*.yaml"))
+    }
+    desk = Desk(Engine(claims), claims, headers, provisions)
     files = tuple(read_duty(path, desk) for path in _files(folder / "duties", "duty.empty"))
     duties = tuple(file.duty for file in files)
-    regimes = tuple(build_regime(header, duties) for header in headers)
-    return Loaded(Catalogue(duties, regimes, _digest(folder)), files, claims)
+    regimes = tuple(build_regime(header, duties) for header in headers.values())
+    return Loaded(Catalogue(duties, regimes, _digest(folder)), files, claims, provisions)
 
 
 @cache

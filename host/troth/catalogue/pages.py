@@ -5,7 +5,6 @@ Everything in them comes from the YAML files; a test fails when a page is not wh
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from itertools import groupby
@@ -13,7 +12,9 @@ from pathlib import Path
 
 from ..core.duties import Duty, Status
 from ..core.verdict import Line, Regime
+from .coverage import coverage, place
 from .loader import Loaded, load
+from .provisionfile import Provisions
 
 DOCS = Path(__file__).parents[1] / "docs"
 
@@ -32,6 +33,7 @@ _REGIMES = """# Regimes
 One duty can answer provisions of many regimes. `decides`: when the duty is not met, that alone is
 evidence that the provision is not kept. `supports`: the answer says something about the provision
 and cannot settle it. Only a mandatory provision that a duty decides counts for a unit's state.
+What no duty answers is listed with the reason. `troth regime show R` prints the same.
 
 A regime that is no law here is a view: it is reported on and never part of a duty set. A
 provision with `*` has not been checked by us against the primary text.
@@ -67,10 +69,12 @@ def duties_page() -> str:
 
 def regimes_page() -> str:
     """docs/regimes.md"""
+    loaded = load()
     regimes = sorted(
-        load().catalogue.regimes, key=lambda each: (not each.own_use, not each.binding)
+        loaded.catalogue.regimes, key=lambda each: (not each.own_use, not each.binding)
     )
-    return "\n".join([_REGIMES, *(_regime(regime) for regime in regimes)])
+    parts = (_regime(regime, loaded.provisions.get(regime.id)) for regime in regimes)
+    return "\n".join([_REGIMES, *parts])
 
 
 PAGES: Mapping[str, Callable[[], str]] = {"duties": duties_page, "regimes": regimes_page}
@@ -100,7 +104,7 @@ def _duty_row(duty: Duty) -> tuple[str, ...]:
     )
 
 
-def _regime(regime: Regime) -> str:
+def _regime(regime: Regime, listed: Provisions | None) -> str:
     parts = [f"## {regime.id}\n", f"{regime.title}.\n", f"- text: {regime.law}"]
     parts.append(f"- {_binds(regime)}")
     if regime.condition:
@@ -108,6 +112,12 @@ def _regime(regime: Regime) -> str:
     if regime.own_use:
         duties = ", ".join(f"`{line.duty}`" for line in regime.lines)
         return "\n".join([*parts, f"- every line is one duty: {duties}\n"])
+    found = coverage(regime, listed)
+    parts.append(f"- {found.words}")
+    reasons: dict[str, list[str]] = {}
+    for provision, why in found.uncovered:
+        reasons.setdefault(why, []).append(provision)
+    parts += [f"- no duty: {', '.join(ids)}: {why}" for why, ids in reasons.items()]
     lines = sorted(regime.lines, key=_place)
     rows = [_line_row(regime, list(group)) for _, group in groupby(lines, key=_place)]
     return "\n".join([*parts, "", _table(_LINE_HEAD, rows)])
@@ -128,9 +138,11 @@ def _binds(regime: Regime) -> str:
 
 def _place(line: Line) -> tuple[list[tuple[int, str]], int, str]:
     """Where a line stands: 5.2 before 5.10, mandatory before informative."""
-    words = re.findall(r"\d+|\D+", line.clause.provision)
-    counted = [(int(word), "") if word.isdigit() else (0, word) for word in words]
-    return (counted, _STATUSES.index(line.clause.status), line.clause.condition)
+    return (
+        place(line.clause.provision),
+        _STATUSES.index(line.clause.status),
+        line.clause.condition,
+    )
 
 
 def _line_row(regime: Regime, lines: list[Line]) -> tuple[str, ...]:

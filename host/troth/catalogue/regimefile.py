@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
-from ..core.duties import Clause, Duty, Status
+from ..core.duties import Clause, Duty, Party, Status
 from ..core.verdict import Line, Regime
 from . import lines
 from .lines import Table
 
 _ALLOWED = {"id", "title", "version", "law", "binding", "markets", "product_classes", "in_force"}
 _ALLOWED |= {"placed_from", "placed_until", "own_use", "condition", "dates", "of_baseline"}
+_ALLOWED |= {"addresses", "includes"}
 _DAYS = {"in_force", "placed_from", "placed_until", "since", "until"}
-_REQUIRED = ("id", "title", "version", "law", "binding")
+_REQUIRED = ("id", "title", "version", "law", "binding", "addresses")
 
 
 def read_header(path: Path) -> Table:
@@ -27,9 +29,13 @@ def read_header(path: Path) -> Table:
             raise table.refuse("regime.field", f"a regime without {key}")
     if table["id"] != path.stem:
         raise table.refuse("regime.field", f"the id is {table['id']}, the file is another", "id")
-    for key in ("markets", "product_classes", "dates"):
+    for key in ("markets", "product_classes", "dates", "addresses", "includes"):
         if not isinstance(table.get(key, []), list):
             raise table.refuse("regime.field", f"{key} wants a list", key)
+    if not set(table["addresses"]) <= set(Party):
+        raise table.refuse(
+            "regime.field", f"addresses wants some of {' '.join(Party)}", "addresses"
+        )
     _check_days(table)
     for row in table.get("dates", []):
         if not isinstance(row, Table) or not isinstance(row.get("provisions"), list):
@@ -66,10 +72,15 @@ def build_regime(header: Table, duties: Iterable[Duty]) -> Regime:
 def _lines(header: Table, duty: Duty) -> list[Line]:
     if header.get("of_baseline") is True:
         return [Line(duty.id, _baseline(header))] if duty.baseline else []
+    own, version = header["id"], str(header["version"])
     return [
-        Line(duty.id, clause, **_dates(header, clause.provision))
+        Line(
+            duty.id,
+            replace(clause, regime=own, version=version),
+            **_dates(header, clause.provision),
+        )
         for clause in duty.clauses
-        if clause.regime == header["id"]
+        if clause.regime == own or clause.regime in header.get("includes", ())
     ]
 
 
@@ -81,11 +92,12 @@ def _baseline(header: Table) -> Clause:
 def _dates(header: Table, provision: str) -> dict[str, int | None]:
     """The first row of `dates` whose prefix fits; a prefix ends where a number ends."""
     for row in header.get("dates", []):
-        if any(_under(provision, str(prefix)) for prefix in row["provisions"]):
+        if any(is_under(provision, str(prefix)) for prefix in row["provisions"]):
             return {key: row.get(key) for key in ("since", "until", "placed_from")}
     return {}
 
 
-def _under(provision: str, prefix: str) -> bool:
+def is_under(provision: str, prefix: str) -> bool:
+    """Does a provision stand under another: 13(8) under 13, and 5.10 not under 5.1?"""
     rest = provision.removeprefix(prefix)
     return provision.startswith(prefix) and not rest[:1].isalnum()

@@ -18,7 +18,7 @@ from ..trouble import Trouble
 
 _YEAR_S = 31_536_000  # 365 days: five of them are the 157 680 000 s of the support duty
 _PASSWORDS = ("none", "user", "unique", "default")
-_MARKETS = ("eu", "uk")
+_MARKETS = ("eu", "uk", "au", "us-ca")
 
 
 class _Wrong(ValueError):
