@@ -24,7 +24,7 @@ from standing import NOW, demo_fleet
 from troth.cli.serve import _Chores
 from troth.core.verdict import State
 from troth.factory.home import make_home
-from troth.ingest import server
+from troth.ingest import door, server
 from troth.ingest.pipeline import Pipeline
 from troth.ingest.results import Results
 from troth.store import Store
@@ -128,7 +128,7 @@ def test_a_busy_port_is_told_before_anything_starts(home: Path) -> None:
 def test_who_never_finishes_a_request_is_cut_off(
     begun: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(server, "REQUEST_TIMEOUT_S", 0.2)
+    monkeypatch.setattr(door, "REQUEST_TIMEOUT_S", 0.2)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":

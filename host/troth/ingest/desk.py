@@ -23,7 +23,8 @@ MOST_WAITING = 4096
 
 Said = tuple[Message, Outcome | Exception, float]  # and since when it waited
 Told = Callable[[Sequence[Said]], None]
-_Waits = tuple[Message, asyncio.Future[Outcome], float]
+End = Callable[[Outcome | Exception], None]  # must not raise: neighbours wait behind it
+_Waits = tuple[Message, End, float]
 
 
 class Busy(NotTaken):
@@ -31,7 +32,7 @@ class Busy(NotTaken):
 
 
 class Desk:
-    """Takes messages from coroutines and answers each when its outcome is on disk."""
+    """Takes messages from the event loop and answers each when its outcome is on disk."""
 
     def __init__(self, pipeline: Pipeline, told: Told = lambda _: None) -> None:
         self._pipeline = pipeline
@@ -42,15 +43,14 @@ class Desk:
         self._called = False
         self._writing = 0  # handfuls that are on their way to disk
 
-    async def submit(self, message: Message) -> Outcome:
-        """Wait for the outcome. Raises NotTaken, StoreUnavailable."""
+    def submit(self, message: Message, end: End) -> None:
+        """Call `end` with the outcome, or with why there is none: NotTaken, StoreUnavailable."""
         if self._unanswered >= MOST_WAITING:
-            raise Busy("server.busy", "too many messages are waiting")
-        answer: asyncio.Future[Outcome] = self._loop.create_future()
-        self._waiting.append((message, answer, monotonic()))
+            end(Busy("server.busy", "too many messages are waiting"))
+            return
+        self._waiting.append((message, end, monotonic()))
         self._unanswered += 1
         self._call()
-        return await answer
 
     def _call(self) -> None:
         enough = len(self._waiting) >= (HANDFUL if self._writing else 1)
@@ -96,10 +96,5 @@ class Desk:
     def _answer(self, taken: Sequence[_Waits], outcomes: Sequence[Outcome | Exception]) -> None:
         self._unanswered -= len(taken)
         self._told([(each[0], out, each[2]) for each, out in zip(taken, outcomes, strict=True)])
-        for (_, answer, _), outcome in zip(taken, outcomes, strict=True):
-            if answer.cancelled():
-                continue
-            if isinstance(outcome, Exception):
-                answer.set_exception(outcome)
-            else:
-                answer.set_result(outcome)
+        for (_, end, _), outcome in zip(taken, outcomes, strict=True):
+            end(outcome)

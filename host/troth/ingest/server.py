@@ -7,18 +7,16 @@ import contextlib
 import errno
 import signal
 import socket
-from asyncio import TimerHandle
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import uvicorn
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..trouble import Trouble
+from .door import Door, Patient
 
-REQUEST_TIMEOUT_S = 10.0  # for a whole request to come in, the handshake included
 KEEP_ALIVE_S = 75
 GRACE_S = 5
 
@@ -113,7 +111,7 @@ def _config(listener: Listener) -> uvicorn.Config:
     try:
         config = uvicorn.Config(
             listener.app,
-            http=_Patient,
+            http=Door if hasattr(listener.app, "expects") else Patient,
             ws="none",
             lifespan="auto",
             log_level="critical",
@@ -143,37 +141,3 @@ class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
-
-
-class _Patient(HttpToolsProtocol):
-    """Patient, but not for ever: who does not finish a request in time is cut off."""
-
-    _deadline: TimerHandle | None = None
-    _unfinished = False
-
-    def connection_made(self, transport: Any) -> None:
-        super().connection_made(transport)
-        self._watch(True)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._watch(False)
-        super().connection_lost(exc)
-
-    def data_received(self, data: bytes) -> None:
-        super().data_received(data)
-        self._watch(self._unfinished)  # a request that came whole never needs a timer
-
-    def on_message_begin(self) -> None:
-        self._unfinished = True
-        super().on_message_begin()
-
-    def on_message_complete(self) -> None:
-        self._unfinished = False
-        super().on_message_complete()
-
-    def _watch(self, waiting: bool) -> None:
-        if waiting and self._deadline is None:
-            self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self.transport.close)
-        elif not waiting and self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
