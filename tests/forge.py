@@ -8,6 +8,7 @@ key, and the same arguments give the same bytes (RFC 6979 signatures).
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from troth.core.trust import KnownKey
+from troth.core.trust import MacKey, SignKey
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # order of P-256
 PROFILE = bytes.fromhex("6981bdd0fec4f4c4eaa983abbca18ef8eec7c95d")
@@ -240,17 +241,16 @@ class Device:
         x, y = self.public_key[:32], self.public_key[32:]
         return hashlib.sha256(cbor({1: 2, -1: 1, -2: x, -3: y})).digest()[:8]
 
-    def enrol(self, **changes: Any) -> KnownKey:
+    def enrol(self, **changes: Any) -> SignKey:
         """This device as the verifier's own table holds it."""
         facts: dict[str, Any] = {
             "key_id": self.key_id,
             "device": self.name,
             "ueid": self.ueid,
-            "algorithm": -7,
             "public_key": self.private_key.public_key(),
             "revoked": False,
         }
-        return KnownKey(**(facts | changes))
+        return SignKey(**(facts | changes))
 
     def set(self, **changes: Any) -> bytes:
         return claims_set(self.said | changes)
@@ -308,6 +308,44 @@ class Device:
         """The token with its claims-set: `application/eat-bun+cbor`."""
         cfg = self.set() if cfg is None else cfg
         return wrap(self.token(nonce, cfg=cfg, **changes), cfg)
+
+
+MASTER = hashlib.sha256(b"forge's master").digest()
+
+
+class MacDevice(Device):
+    """A board whose key lies in a fuse: it signs by a MAC that it cannot read the key of."""
+
+    def __init__(self, seed: int = 1, *, chip: str = "esp32s3", master: bytes = MASTER) -> None:
+        super().__init__(seed, profile="P0", chip=chip)
+        # HKDF-SHA256 (RFC 5869) of one block, by its definition
+        pseudorandom = hmac.digest(b"troth/efuse-hmac/1", master, "sha256")
+        self.secret = hmac.digest(pseudorandom, self.mac + b"\x01", "sha256")
+
+    @property
+    def key_id(self) -> bytes:
+        return hmac.digest(self.secret, b"troth/kid/1", "sha256")[:8]
+
+    def enrol_mac(self, **changes: Any) -> MacKey:
+        """This device as the verifier derives its key."""
+        facts = {
+            "key_id": self.key_id,
+            "device": self.name,
+            "ueid": self.ueid,
+            "secret": self.secret,
+            "revoked": False,
+        }
+        return MacKey(**(facts | changes))
+
+    def sign(self, protected: bytes, payload: bytes, context: str = "MAC0") -> bytes:
+        """The tag over the MAC_structure (RFC 9052 section 6.3)."""
+        return hmac.digest(self.secret, cbor([context, protected, b"", payload]), "sha256")
+
+    def envelope(self, payload: Any, **changes: Any) -> Tag:
+        """The COSE_Mac0 structure; changes as in a signed one."""
+        return super().envelope(
+            payload, **({"header": {1: 5, 4: self.key_id, 16: 263}, "tag": 17} | changes)
+        )
 
 
 def wrap(token: bytes, cfg: bytes) -> bytes:

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 import forge
 from troth import catalogue
 from troth.core.device import Lifecycle, Profile, Provisioning
+from troth.core.keyring import KeyRing
 from troth.core.reference import Policy, Release, Statement
 from troth.core.verdict import Catalogue
 from troth.ingest.pipeline import Pipeline
@@ -45,9 +46,16 @@ def enrol(
         chip=board.said["chip"],
         lifecycle=Lifecycle.ACTIVE,
     )
-    store.enroll(
-        row, KeyRow(board.key_id, ident, board.ueid.hex(), board.public_key, origin="nvs"), at=at
+    mac = isinstance(board, forge.MacDevice)
+    key = KeyRow(
+        board.key_id,
+        ident,
+        board.ueid.hex(),
+        None if mac else board.public_key,
+        5 if mac else -7,
+        origin="efuse" if mac else "nvs",
     )
+    store.enroll(row, key, at=at)
     seen = Provisioning(at, profile, board.said["fuses"].hex(), board.set_digest())
     store.add_provisioning(ident, seen)
     return ident
@@ -81,8 +89,22 @@ def ear_key(seed: int = 7) -> ec.EllipticCurvePrivateKey:
     return ec.derive_private_key(seed, ec.SECP256R1())
 
 
-def pipeline(store: Store, *, clock: Callable[[], int] = lambda: NOW, ttl_s: int = 300) -> Pipeline:
-    return Pipeline(store, duties(), POLICY, Results(ear_key()), clock=clock, ttl_s=ttl_s)
+def pipeline(
+    store: Store,
+    *,
+    clock: Callable[[], int] = lambda: NOW,
+    ttl_s: int = 300,
+    master: bytes = forge.MASTER,
+) -> Pipeline:
+    return Pipeline(
+        store,
+        duties(),
+        POLICY,
+        Results(ear_key()),
+        clock=clock,
+        ttl_s=ttl_s,
+        ring=KeyRing(lambda: master),
+    )
 
 
 class Clock:

@@ -103,6 +103,12 @@ def test_the_constants_are_those_of_the_cddl() -> None:
     assert f"{eat.ALG} => {eat.ES256}" in header
     assert f"{eat.KID} => bstr .size {eat.KEY_ID_BYTES}" in header
     assert f"{eat.TYP} => {eat.CONTENT_FORMAT}" in header
+    maced = rule("mac-header")
+    assert f"{eat.ALG} => {eat.HMAC_256}" in maced
+    assert f"{eat.KID} => bstr .size {eat.KEY_ID_BYTES}" in maced
+    assert f"{eat.TYP} => {eat.CONTENT_FORMAT}" in maced
+    assert f"#6.{eat.SIGN1}(" in rule("signed")
+    assert f"#6.{eat.MAC0}(" in rule("maced")
     assert f"h'{eat.PROFILE.hex()}'" in rule("token-claims")
     assert f"#6.{eat.BUNDLE}(" in rule("bundle")
     assert f"[{eat.MEASURED_COMPONENT}, bstr" in rule("measurement")
@@ -138,6 +144,13 @@ def test_an_honest_message_is_valid_by_the_cddl(profile: str) -> None:
     schema("claims-set").validate_cbor(evidence.claims_set)
     for name in ("app", "code", "agent"):
         schema("measured-component").validate_cbor(forge.measurement(name, bytes(32))[1])
+
+
+def test_a_message_under_a_fuse_key_is_valid_by_the_cddl() -> None:
+    board = forge.MacDevice(5)
+    schema("evidence").validate_cbor(board.token(nonce_of(1)))
+    schema("evidence").validate_cbor(board.bundle(nonce_of(1)))
+    schema("mac-header").validate_cbor(parse_evidence(board.token(nonce_of(1))).protected)
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,10 @@ NONCE = nonce_of(1)
 PAYLOAD = BOARD.claims(NONCE)
 TOKEN = BOARD.token(NONCE)
 BUNDLE = BOARD.bundle(NONCE)
+FUSED = forge.MacDevice(2)
+MACED, MACED_BUNDLE = FUSED.token(NONCE), FUSED.bundle(NONCE)
+ALL = [TOKEN, BUNDLE, MACED, MACED_BUNDLE]
+IDS = ["token", "bundle", "mac token", "mac bundle"]
 
 
 def envelope(**changes: object) -> bytes:
@@ -42,6 +46,25 @@ def test_the_bundle_carries_the_same_signed_bytes_and_the_set() -> None:
     assert bundled.signature == bare.signature
 
 
+def test_a_mac_is_read_as_strictly_as_a_signature() -> None:
+    bare, bundled = parse_evidence(MACED), parse_evidence(MACED_BUNDLE)
+    assert (bare.algorithm, bare.key_id, len(bare.signature)) == (5, FUSED.key_id, 32)
+    assert bare.payload == FUSED.claims(NONCE)
+    assert bundled == bare._replace(claims_set=FUSED.set())
+
+
+@pytest.mark.parametrize(
+    ("tag", "algorithm"), [(17, -7), (18, 5), (17, 4), (17, 6), (17, 0), (17, "HS256")]
+)
+def test_the_algorithm_belongs_to_the_tag(tag: int, algorithm: int | str) -> None:
+    """A cut tag (HMAC 256/64 is 4), another hash, or the other form's algorithm: none of ours."""
+    said = {1: algorithm, 4: FUSED.key_id, 16: 263}
+    for raw in (token := cbor(FUSED.envelope(PAYLOAD, header=said, tag=tag)), wrap(token, b"")):
+        with pytest.raises(Malformed) as refused:
+            parse_evidence(raw)
+        assert (refused.value.code, refused.value.path) == ("cose.algorithm", "protected/alg")
+
+
 def test_both_forms_are_as_small_as_promised() -> None:
     assert len(TOKEN) <= 240
     assert len(BUNDLE) <= 2048
@@ -60,7 +83,7 @@ def test_a_signature_of_the_wrong_length_is_for_the_signer_to_answer_for(size: i
     assert len(parse_evidence(envelope(signature=bytes(size))).signature) == size
 
 
-OTHER_TAGS = [16, 17, 96, 97, 98, 61, 601]
+OTHER_TAGS = [16, 96, 97, 98, 61, 601]
 KID = BOARD.key_id
 REFUSED: dict[str, tuple[bytes, str]] = {
     "nothing": (b"", "cbor.truncated"),
@@ -178,7 +201,7 @@ def test_another_cose_type_is_refused_even_when_it_would_verify(tag: int) -> Non
     assert refused.value.code == "cose.structure"
 
 
-@pytest.mark.parametrize("raw", [TOKEN, BUNDLE], ids=["token", "bundle"])
+@pytest.mark.parametrize("raw", ALL, ids=IDS)
 def test_cut_anywhere_it_is_truncated(raw: bytes) -> None:
     for end in range(len(raw)):
         with pytest.raises(Malformed) as refused:
@@ -186,7 +209,7 @@ def test_cut_anywhere_it_is_truncated(raw: bytes) -> None:
         assert refused.value.code == "cbor.truncated", end
 
 
-@pytest.mark.parametrize("raw", [TOKEN, BUNDLE], ids=["token", "bundle"])
+@pytest.mark.parametrize("raw", ALL, ids=IDS)
 def test_no_envelope_has_a_second_spelling(raw: bytes) -> None:
     """A changed byte either changes a part or is refused: no other bytes say the same."""
     original = parse_evidence(raw)

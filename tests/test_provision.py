@@ -27,6 +27,7 @@ from troth.factory.image import CHIPS
 from troth.factory.journal import Journal
 from troth.factory.order import Order
 from troth.factory.provision import Station
+from troth.settings import MASTER
 from troth.store import Store
 from troth.trouble import Trouble
 
@@ -62,6 +63,7 @@ class FakeBoard:
         self.chip = device.said["chip"]
         self.agent_fuses = self.fuses
         self.magic = 0xE9
+        self.key: dict[str, Any] = {}  # what a newer agent says of its key
 
     @classmethod
     def open(cls, port: str, **_: Any) -> FakeBoard:
@@ -96,6 +98,7 @@ class FakeBoard:
                 "chip": self.chip,
                 "mac": self.device.mac.hex(),
                 "key_origin": "nvs",
+                **self.key,
             }
         nonce = re.findall(r"'([0-9a-f]+)'", call)[0]
         evidence = self.device.bundle(bytes.fromhex(nonce))
@@ -149,6 +152,8 @@ class Line:
         from troth.settings import load_settings
 
         make_home(folder)
+        self.home = folder
+        self.master = (folder / MASTER).read_bytes()
         self.store = Store.open(f"sqlite:///{folder / 'troth.db'}", create=True)
         self.verifier = LocalVerifier(load_settings(str(folder)), self.store)
         self.journal = Journal(folder / "line.jsonl")
@@ -175,6 +180,17 @@ def hardened(seed: int = 1) -> FakeBoard:
     device = forge.Device(seed)
     device.said["fuses"] = P2_FUSES
     return FakeBoard(device, frozen=True)
+
+
+MAC_KEY = {"alg": 5, "public_key": None, "key_origin": "efuse"}
+
+
+def fused(line: Line, **said: Any) -> FakeBoard:
+    """A stock board whose key lies in a fuse, burned with this home's own master."""
+    device = forge.MacDevice(master=line.master)
+    board = FakeBoard(device)
+    board.key = {**MAC_KEY, "kid": device.key_id.hex(), **said}
+    return board
 
 
 def code_of(line: Line, board: FakeBoard, order: Order = ORDER) -> str:
@@ -429,3 +445,64 @@ def test_each_port_ends_in_a_row_of_its_own(tmp_path: Path) -> None:
         ("/no/b", "port.missing"),
     ]
     assert done.return_value == 6
+
+
+def test_a_fuse_key_is_registered_by_its_id_alone(line: Line) -> None:
+    board = fused(line)
+    done = line.run(board)
+    (key,) = line.store.keys(done["device"])
+    assert (key.kid, key.algorithm, key.public_key, key.origin) == (
+        board.device.key_id, 5, None, "efuse",
+    )  # fmt: skip
+    assert done["profile"] == "P1"
+    assert done["key"] == board.device.key_id.hex()
+    assert line.store.latest_evidence(done["device"])
+    assert line.run(board)["device"] == done["device"]
+    secret = forge.MacDevice(master=line.master).secret
+    kept = b"".join(path.read_bytes() for path in Path(line.home).glob("troth.db*"))
+    assert done["device"].encode() in kept
+    for part in (secret, line.master):
+        assert part not in kept
+        assert part.hex().encode() not in kept
+
+
+def test_a_fuse_burned_under_another_master_leaves_nothing_behind(line: Line) -> None:
+    stranger = forge.MacDevice(master=forge.MASTER)
+    board = fused(line, kid=stranger.key_id.hex())
+    board.device = stranger
+    assert code_of(line, board) == "key.mismatch"
+    assert line.store.devices() == ()
+
+
+def test_the_right_key_id_without_the_key_leaves_nothing_behind(line: Line) -> None:
+    board = fused(line)
+    board.device = forge.MacDevice(master=forge.MASTER)  # names the id, cannot make the tag
+    assert code_of(line, board) == "key.unknown"
+    assert line.store.devices() == ()
+
+
+ANSWERS = {
+    "a MAC key that is no fuse": {"key_origin": "nvs"},
+    "an algorithm that nobody speaks": {"alg": 7},
+    "a place that nobody knows": {"key_origin": "drawer"},
+    "no key id": {"kid": None},
+    "half a key id": {"kid": "00112233"},
+}
+
+
+@pytest.mark.parametrize("said", ANSWERS.values(), ids=list(ANSWERS))
+def test_a_key_of_no_known_kind_is_refused(line: Line, said: dict[str, Any]) -> None:
+    assert code_of(line, fused(line, **said)) == "board.answer"
+    assert line.store.devices() == ()
+
+
+def test_a_secure_element_makes_a_stock_board_p1(line: Line) -> None:
+    board = stock()
+    board.key = {"alg": -7, "kid": board.device.key_id.hex(), "key_origin": "secure-element"}
+    done = line.run(board, replace(ORDER, profile=Profile.P1))
+    (key,) = line.store.keys(done["device"])
+    assert (done["profile"], key.origin, key.algorithm) == ("P1", "secure-element", -7)
+
+
+def test_p1_asked_of_a_software_key_is_refused(line: Line) -> None:
+    assert code_of(line, stock(), replace(ORDER, profile=Profile.P1)) == "board.profile"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ import forge
 from forge import N, nonce_of
 from troth.core.errors import BadSignature, UnknownSigner, Unsupported
 from troth.core.evidence import Evidence, parse_evidence
+from troth.core.keyring import KeyRing, mac_key_id
 from troth.core.trust import authenticate
 from troth.formats import cose
 
@@ -59,8 +61,68 @@ def test_a_revoked_key_is_told_only_to_its_holder() -> None:
 
 def test_the_algorithm_must_be_the_enrolled_one() -> None:
     with pytest.raises(Unsupported) as refused:
-        authenticate(EVIDENCE, BOARD.enrol(algorithm=-8))
+        authenticate(EVIDENCE._replace(algorithm=-8), BOARD.enrol())
     assert refused.value.code == "cose.algorithm"
+
+
+FUSED = forge.MacDevice(3)
+MACED = parse_evidence(FUSED.token(nonce_of(1)))
+
+
+def test_a_tag_under_the_fuse_key_is_believed() -> None:
+    verified = authenticate(MACED, FUSED.enrol_mac())
+    assert (verified.key.device, verified.payload) == (FUSED.name, MACED.payload)
+
+
+def test_a_revoked_fuse_key_is_told_only_to_its_holder() -> None:
+    with pytest.raises(UnknownSigner) as refused:
+        authenticate(MACED, FUSED.enrol_mac(revoked=True))
+    assert refused.value.code == "key.revoked"
+    with pytest.raises(BadSignature):
+        authenticate(MACED._replace(payload=b"\xa0"), FUSED.enrol_mac(revoked=True))
+
+
+@pytest.mark.parametrize("size", [0, 8, 16, 31, 33, 64])
+def test_a_tag_is_never_cut(size: int) -> None:
+    cut = (MACED.signature + bytes(64))[:size]
+    with pytest.raises(BadSignature, match="has 32") as refused:
+        authenticate(MACED._replace(signature=cut), FUSED.enrol_mac())
+    assert refused.value.code == "sig.bad"
+
+
+def test_a_tag_under_another_key_or_for_another_purpose_does_not_hold() -> None:
+    with pytest.raises(BadSignature):
+        authenticate(MACED, FUSED.enrol_mac(secret=forge.MacDevice(4).secret))
+    for context in ("MAC", "Signature1", "Encrypt0"):
+        elsewhere = FUSED.sign(MACED.protected, MACED.payload, context)
+        with pytest.raises(BadSignature):
+            authenticate(MACED._replace(signature=elsewhere), FUSED.enrol_mac())
+
+
+def test_no_key_serves_for_the_other_algorithm() -> None:
+    """Key confusion: what a message calls its algorithm never chooses how a key is used."""
+    spoken = BOARD.public_key
+    as_secret = hmac.digest(spoken, cose.mac0(MACED.protected, MACED.payload), "sha256")
+    forged = MACED._replace(key_id=BOARD.key_id, signature=as_secret)
+    for evidence, key in (
+        (forged, BOARD.enrol()),
+        (EVIDENCE._replace(key_id=FUSED.key_id), FUSED.enrol_mac()),
+    ):
+        with pytest.raises(Unsupported) as refused:
+            authenticate(evidence, key)
+        assert refused.value.code == "cose.algorithm"
+
+
+def test_a_secret_is_not_shown_with_its_key() -> None:
+    assert FUSED.secret.hex() not in repr(FUSED.enrol_mac())
+    assert repr(FUSED.secret) not in repr(FUSED.enrol_mac())
+
+
+def test_the_ring_derives_what_the_fuse_holds() -> None:
+    ring = KeyRing(lambda: forge.MASTER)
+    assert ring.secret(FUSED.mac) == FUSED.secret
+    assert mac_key_id(FUSED.secret) == FUSED.key_id
+    assert ring.secret(forge.MacDevice(4).mac) != FUSED.secret
 
 
 R = int.from_bytes(EVIDENCE.signature[:32], "big")

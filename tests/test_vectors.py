@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from troth.core.errors import Rejected
 from troth.core.freshness import Challenge
-from troth.core.trust import KnownKey
+from troth.core.trust import SignKey
 from troth.core.verify import authenticated, described, parse_evidence
 from vectors import make
 
@@ -18,13 +18,13 @@ HERE = Path(__file__).parent / "vectors"
 CASES = sorted(path.parent for path in HERE.glob("*/case.json"))
 
 
-def known_keys() -> dict[bytes, KnownKey]:
+def known_keys() -> dict[bytes, SignKey]:
     keys = {}
     for row in json.loads((HERE / "keys.json").read_text()):
         point = b"\x04" + bytes.fromhex(row["public_key"])
         public_key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
         kid, ueid = bytes.fromhex(row["kid"]), bytes.fromhex(row["ueid"])
-        keys[kid] = KnownKey(kid, row["device"], ueid, -7, public_key, row["revoked"])
+        keys[kid] = SignKey(kid, row["device"], ueid, public_key, row["revoked"])
     return keys
 
 

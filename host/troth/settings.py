@@ -12,6 +12,7 @@ from .core.reference import Policy
 from .trouble import Trouble
 
 _SERVE = {"bind": "127.0.0.1:8443", "pages": "127.0.0.1:8080"}
+MASTER = Path("certs", "dev", "hmac-master.key")  # of the boards' fuse keys
 _MOST = 2**31  # sixty-eight years in seconds: far beyond any of these numbers
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STORE = {"db": "sqlite:///troth.db"}
@@ -48,6 +49,10 @@ class Settings:
     @property
     def ear_key(self) -> Path:
         return self.keys / "ear.key"
+
+    @property
+    def hmac_master(self) -> Path:
+        return self.home / MASTER
 
     @property
     def release_key(self) -> Path:

@@ -122,9 +122,9 @@ CASES: dict[str, Case] = {
     "token-in-token": Case("18(18(...))", "cose.structure", b"\xd2" + TOKEN, "envelope"),
     "mac0-public-key": Case(
         "a MAC made with the public key as its secret: key confusion",
-        "cose.structure",
+        "cose.algorithm",
         mac0_by_public_key(),
-        "envelope",
+        "protected/alg",
     ),
     "alg-none": Case(
         "no algorithm", "cose.algorithm", signed(PAYLOAD, header=HEADER | {1: 0}), "protected/alg"

@@ -15,6 +15,7 @@ from ..fleet.words import instant
 from ..trouble import Trouble
 
 if TYPE_CHECKING:
+    from ..core.keyring import KeyRing
     from ..core.reference import Policy
     from ..core.verdict import Catalogue
     from ..fleet.context import Context
@@ -106,6 +107,15 @@ def where() -> tuple[str, Policy]:
             click.echo(f"note: no {policy}: judged by the default policy", err=True)
         return db, read_policy(policy)[0]
     return settings.db, settings.policy
+
+
+def home_ring() -> KeyRing:
+    """The fuse keys of the home that is named, or in whose store we look."""
+    from ..factory.keys import open_ring
+    from ..settings import MASTER, find_home
+
+    obj = click.get_current_context().find_root().obj or {}
+    return open_ring(find_home(obj.get("home") or _home_of(obj.get("db"))) / MASTER)
 
 
 def _home_of(db: str | None) -> str | None:

@@ -11,7 +11,7 @@ from ..core.duties import Outcome
 from ..core.verdict import State
 from ..fleet.words import STATE_GLYPH, iso, plain
 from . import documents
-from .desk import Instant, db_option, open_desk
+from .desk import Instant, db_option, home_ring, open_desk
 from .output import (
     NON_COMPLIANT,
     NOT_TRUSTED,
@@ -84,7 +84,7 @@ def show(eid: str, raw: bool, diag: bool) -> int:
     print(f"evidence {row.id}  {plain(view.device.name)}  ", end="")
     print(f"{STATE_GLYPH[row.state]} {row.state.value}")
     print(f"  received   {iso(row.received)}")
-    print(f"  signature  ES256, good under key {row.key_id.hex()} (epoch {row.epoch})")
+    print(f"  signature  {view.algorithm}, good under key {row.key_id.hex()} (epoch {row.epoch})")
     if view.challenge:
         print(f"  answers    nonce {view.challenge.nonce.hex()}")
     print(f"  boot       {row.boot_count}, up {row.uptime_s} s")
@@ -138,6 +138,7 @@ def verify(file: IO[bytes], set_file: IO[bytes] | None, nonce: bytes | None, at:
             now=desk.now if at is None else at,
             claims_set=claims_set,
             nonce=nonce,
+            ring=home_ring(),
         )
         row = desk.store.device(opinion.device) if opinion.device else None
     if wants_json():

@@ -12,9 +12,10 @@ from ..core.claims import ClaimsSet
 from ..core.device import Registration
 from ..core.duties import Outcome
 from ..core.freshness import Challenge
+from ..core.keyring import KeyRing
 from ..core.verdict import Catalogue, State, Verdict
 from ..core.verify import Report, verdict_on
-from ..factory.keys import read_private_key
+from ..factory.keys import open_ring, read_private_key
 from ..factory.order import Preview
 from ..ingest.outcomes import Judged, NotTaken, TurnedAway
 from ..ingest.pipeline import Pipeline
@@ -33,12 +34,14 @@ class LocalVerifier:
 
     def __init__(self, settings: Settings, store: Store) -> None:
         self._catalogue: Catalogue = bundled()
+        self.ring: KeyRing = open_ring(settings.hmac_master)
         self._pipeline = Pipeline(
             store,
             self._catalogue,
             settings.policy,
             Results(read_private_key(settings.ear_key)),
             ttl_s=settings.challenge_ttl_s,
+            ring=self.ring,
         )
 
     def challenge(self, ueid: bytes) -> Challenge:

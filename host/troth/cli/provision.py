@@ -34,7 +34,7 @@ _MOST_AT_ONCE = 16
 @click.option("--own-use", is_flag=True, help="not for sale [default without --market]")
 @click.option(
     "--profile",
-    type=click.Choice(["auto", "P0", "P2"]),
+    type=click.Choice(["auto", "P0", "P1", "P2"]),
     default="auto",
     help="refuse a board that the line sees otherwise",
 )

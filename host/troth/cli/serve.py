@@ -49,13 +49,20 @@ def command(
 
 
 def _pipeline(settings: Settings, store: Any, duties: Any) -> Pipeline:
-    from ..factory.keys import read_private_key
+    from ..factory.keys import open_ring, read_private_key
     from ..ingest.pipeline import Pipeline
     from ..ingest.results import Results
 
     results = Results(read_private_key(settings.ear_key))
     read_private_key(settings.server_key)  # the TLS library asks not who else may read it
-    return Pipeline(store, duties, settings.policy, results, ttl_s=settings.challenge_ttl_s)
+    return Pipeline(
+        store,
+        duties,
+        settings.policy,
+        results,
+        ttl_s=settings.challenge_ttl_s,
+        ring=open_ring(settings.hmac_master),
+    )
 
 
 def _reports(settings: Settings, api: Any, bind: str, plain: bool) -> Listener:

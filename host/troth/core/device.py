@@ -48,6 +48,7 @@ class Registration:
     ueid_owners: int = 1
     key_owners: int = 1
     key_origin: str = "nvs"  # nvs efuse ds secure-element
+    key_alg: str = "ES256"  # of its newest key, in the words of the policy
     market: str | None = None
     product_class: str | None = None  # consumer industrial; None: own use
     own_use: bool = True

@@ -15,30 +15,32 @@ from .errors import Malformed, Unsupported
 MAX_BYTES = cbor.MAX_BYTES
 
 _OPEN = bytes.fromhex("d28451a301260448")  # 18([h'{1: -7, 4: h'
+_OPEN_MAC = bytes.fromhex("d18451a301050448")  # 17([h'{1: 5, 4: h'
 _KID_ENDS = len(_OPEN) + eat.KEY_ID_BYTES
 _CLOSE = bytes.fromhex("10190107a0")  # 16: 263}', {},
 _PAYLOAD = _KID_ENDS + len(_CLOSE)
 _PROTECTED = slice(3, _PAYLOAD - 1)
 _BUNDLE = bytes.fromhex("d9025a82")  # 602([
+_BELONGS = {eat.SIGN1: eat.ES256, eat.MAC0: eat.HMAC_256}  # the algorithm to the tag
 _CWT = bytes.fromhex("d83d")  # 61(
 _SET = bytes.fromhex("a163636667")  # {"cfg":
 
 # Tags that may stand somewhere in evidence or in what is easily mistaken for it.
-_TAGS = frozenset({16, 17, eat.SIGN1, eat.CWT, 96, 97, 98, 601, eat.BUNDLE})
+_TAGS = frozenset({16, eat.MAC0, eat.SIGN1, eat.CWT, 96, 97, 98, 601, eat.BUNDLE})
 
 
 class Evidence(NamedTuple):  # as all that is made anew for each report: a third of the time
-    """The envelope of one COSE_Sign1 token, its payload still sealed.
+    """The envelope of one COSE_Sign1 or COSE_Mac0 token, its payload still sealed.
 
     `claims_set` is the detached claims-set that travelled with it (tag 602), or None when the
     device sent the bare token because the set is known to us.
     """
 
     key_id: bytes  # a question to our own table, nothing more
-    algorithm: int  # COSE algorithm id, e.g. -7
+    algorithm: int  # COSE algorithm id: -7, or 5 for a MAC
     protected: bytes
     payload: bytes
-    signature: bytes
+    signature: bytes  # or the tag of a MAC
     claims_set: bytes | None
 
 
@@ -54,8 +56,14 @@ def parse_evidence(raw: bytes) -> Evidence:
 
 
 def _bare(raw: bytes, claims_set: bytes | None) -> Evidence | None:
-    """`18([protected, {}, payload, signature])` and not a byte more, or None."""
-    if raw[: len(_OPEN)] != _OPEN or raw[_KID_ENDS:_PAYLOAD] != _CLOSE:
+    """`18([protected, {}, payload, signature])`, or 17 and a tag, and not a byte more, or None."""
+    if raw[_KID_ENDS:_PAYLOAD] != _CLOSE:
+        return None
+    if raw[: len(_OPEN)] == _OPEN:
+        algorithm = eat.ES256
+    elif raw[: len(_OPEN)] == _OPEN_MAC:
+        algorithm = eat.HMAC_256
+    else:
         return None
     payload = _bstr(raw, _PAYLOAD)
     signature = _bstr(raw, payload.stop) if payload else None
@@ -63,7 +71,7 @@ def _bare(raw: bytes, claims_set: bytes | None) -> Evidence | None:
         return None
     return Evidence(
         raw[len(_OPEN) : _KID_ENDS],
-        eat.ES256,
+        algorithm,
         raw[_PROTECTED],
         raw[payload],
         raw[signature],
@@ -72,7 +80,7 @@ def _bare(raw: bytes, claims_set: bytes | None) -> Evidence | None:
 
 
 def _bundle(raw: bytes) -> Evidence | None:
-    """`602([h'61(18([...]))', {"cfg": h'...'}])` and not a byte more, or None."""
+    """`602([h'61(18([...]))', {"cfg": h'...'}])`, or 17 inside, and not a byte more, or None."""
     if raw[: len(_BUNDLE)] != _BUNDLE:
         return None
     cwt = _bstr(raw, len(_BUNDLE))
@@ -107,8 +115,9 @@ def _refuse(raw: bytes) -> NoReturn:
     message = cbor.read(raw, path="envelope", tags=_TAGS)
     if _tag(message) == eat.BUNDLE:
         message = _main_token(message.item)
-    if _tag(message) != eat.SIGN1:
-        raise Malformed("cose.structure", "want 18([...]) or 602([...])", path="envelope")
+    tag = _tag(message)
+    if tag not in (eat.SIGN1, eat.MAC0):
+        raise Malformed("cose.structure", "want 18, 17 or 602([...])", path="envelope")
     parts = message.item
     if type(parts) is not list or [type(part) for part in parts] != [bytes, dict, bytes, bytes]:
         raise Malformed(
@@ -116,7 +125,7 @@ def _refuse(raw: bytes) -> NoReturn:
             "want protected bytes, unprotected map, payload bytes, signature bytes",
             path="envelope",
         )
-    _refuse_header(parts[0], parts[1])
+    _refuse_header(parts[0], parts[1], _BELONGS[tag])
     raise Malformed("cose.structure", "not one of the two forms", path="envelope")
 
 
@@ -127,11 +136,11 @@ def _main_token(bundle: Any) -> Any:
         raise Malformed("cose.structure", "want exactly one claims-set, cfg", path="bundle")
     token = cbor.read(bundle[0], path="bundle/token", tags=_TAGS)
     if _tag(token) != eat.CWT:
-        raise Malformed("cose.structure", "want 61(18([...]))", path="bundle/token")
+        raise Malformed("cose.structure", "want 61 over 18 or 17([...])", path="bundle/token")
     return token.item
 
 
-def _refuse_header(protected: bytes, unprotected: dict[int | str, Any]) -> None:
+def _refuse_header(protected: bytes, unprotected: dict[int | str, Any], algorithm: int) -> None:
     if not protected:
         raise Malformed("cose.header", "empty, so nothing names the signer", path="protected")
     header = cbor.read(protected, path="protected")
@@ -139,8 +148,10 @@ def _refuse_header(protected: bytes, unprotected: dict[int | str, Any]) -> None:
         raise Malformed("cose.structure", "want a map", path="protected")
     if eat.ALG not in header:
         raise Malformed("cose.header", "alg is missing", path="protected/alg")
-    if header[eat.ALG] != eat.ES256:
-        raise Unsupported("cose.algorithm", "want ES256", path="protected/alg")
+    if header[eat.ALG] != algorithm:
+        raise Unsupported(
+            "cose.algorithm", f"want {eat.ALGORITHMS[algorithm]}", path="protected/alg"
+        )
     if unprotected:
         raise Malformed("cose.header", "must be empty", path="unprotected")
     key_id = header.get(eat.KID)

@@ -53,7 +53,7 @@ class Policy:
     """The operator's own numbers (policy.toml): shown as policy, never as law."""
 
     max_evidence_age: int = 86_400  # s
-    approved_algs: tuple[str, ...] = ("ES256",)
+    approved_algs: tuple[str, ...] = ("ES256", "HMAC 256/256")
     max_reconnects: int = 600  # per hour
     max_boots_24h: int = 24
     fix_grace: int = 30 * 86_400  # s

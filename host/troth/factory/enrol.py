@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ..core.device import Lifecycle, Profile, Provisioning, Registration, fuse_regressions
-from ..core.trust import KnownKey
+from ..core.keyring import KeyRing, mac_key_id
+from ..core.trust import KnownKey, MacKey, SignKey
+from ..formats import eat
 from ..store import DeviceRow, KeyRow, Store
 from ..trouble import Trouble
 from .keys import key_id
@@ -25,15 +27,20 @@ class Seen:
 
     mac: str
     chip: str
-    public_key: bytes  # 64 bytes, x || y
+    public_key: bytes | None  # 64 bytes, x || y; None: a MAC key in a fuse
     key_origin: str
     fuses: str
     profile: Profile
     model: str
+    key_id: bytes | None = None  # as the board says it of a MAC key
 
     @property
     def ueid(self) -> str:
         return _EUI + self.mac
+
+    @property
+    def algorithm(self) -> int:
+        return eat.HMAC_256 if self.public_key is None else eat.ES256
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,21 +56,37 @@ class Sale:
         return self.market is None
 
 
-def known_key(seen: Seen, device: str) -> KnownKey:
+def known_key(seen: Seen, device: str, ring: KeyRing) -> KnownKey:
     """The board's key as the walk needs it, before it is registered."""
+    ueid = bytes.fromhex(seen.ueid)
+    if seen.public_key is None:
+        return _mac_key(seen, device, ueid, ring.secret(ueid[1:]))
     try:
         point = ec.EllipticCurvePublicKey.from_encoded_point(
             ec.SECP256R1(), b"\x04" + seen.public_key
         )
     except ValueError as err:
         raise Trouble("key.kind", "the board's public key is no point of P-256", fix=_ANEW) from err
-    return KnownKey(key_id(point), device, bytes.fromhex(seen.ueid), -7, point)
+    return SignKey(key_id(point), device, ueid, point)
 
 
-def check(store: Store, seen: Seen, *, rekey: bool) -> DeviceRow | None:
+def _mac_key(seen: Seen, device: str, ueid: bytes, secret: bytes) -> MacKey:
+    """The key that this home derives for the board; its fuse must hold the very same."""
+    kid = mac_key_id(secret)
+    if kid != seen.key_id:
+        raise Trouble(
+            "key.mismatch",
+            "the fuse of this board holds another key than this home derives for it",
+            why=f"key {seen.key_id.hex() if seen.key_id else 'unsaid'}, expected {kid.hex()}",
+            fix="use the home whose hmac-master.key it was burned with; a fuse is burned once: "
+            'else set "signer" to "soft" in its troth.json',
+        )
+    return MacKey(kid, device, ueid, secret)
+
+
+def check(store: Store, seen: Seen, kid: bytes, *, rekey: bool) -> DeviceRow | None:
     """The unit as it is registered, if it is. Raises Trouble `id.conflict` or `id.fuses`."""
     row = store.device(seen.mac)
-    kid = known_key(seen, "").key_id
     holder = store.key(kid)
     if holder is not None and (row is None or holder.device != row.id):
         raise Trouble(
@@ -138,6 +161,7 @@ def registration(store: Store, row: DeviceRow, seen: Seen, line: Provisioning) -
         model=row.model,
         chip=row.chip,
         key_origin=seen.key_origin,
+        key_alg=eat.ALGORITHMS[seen.algorithm],
         market=row.market,
         product_class=row.product_class,
         own_use=row.own_use,
@@ -153,6 +177,7 @@ def enrol(
     row: DeviceRow,
     seen: Seen,
     line: Provisioning,
+    kid: bytes,
     *,
     proof: tuple[bytes, bytes],
     at: int,
@@ -161,8 +186,9 @@ def enrol(
 
     `proof` is the nonce and the evidence that answered it, kept in the line's record.
     """
-    kid = known_key(seen, row.id).key_id
-    key = KeyRow(kid, row.id, row.ueid, seen.public_key, origin=seen.key_origin, created=at)
+    key = KeyRow(
+        kid, row.id, row.ueid, seen.public_key, seen.algorithm, seen.key_origin, created=at
+    )
     if before is None:
         store.enroll(row, key, at=at, actor="line")
     else:

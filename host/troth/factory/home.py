@@ -6,8 +6,9 @@ import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..settings import MASTER
 from ..trouble import Trouble
-from .keys import write_new
+from .keys import make_master, write_new
 from .pki import anchor, make_pki, read_cert_der
 
 _TROTH = """\
@@ -25,7 +26,7 @@ _POLICY = """\
 # The operator's own numbers: shown as policy everywhere, never as law.
 
 max_evidence_age_s = 86400   # older evidence makes a device stale
-approved_algs = ["ES256"]
+approved_algs = ["ES256", "HMAC 256/256"]
 max_reconnects_per_h = 600
 max_boots_24h = 24
 fix_grace_days = 30          # how long a released fix may wait before it is owed
@@ -50,7 +51,9 @@ def make_home(home: Path) -> Made:
     """Complete a home. Raises Trouble `home.*`, `config.*` or `key.*`."""
     try:
         home.mkdir(parents=True, exist_ok=True)
-        keys = make_pki(home)
+        keys = list(make_pki(home))
+        if make_master(home / MASTER):
+            keys.append(MASTER.name)
         digest = anchor(read_cert_der(home / "certs" / "dev" / "ca.pem"))
         made = [f"certs/dev/{name}" for name in keys]
         for name, text in (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import secrets
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import cbor2
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ..core.keyring import MASTER_BYTES, KeyRing
 from ..trouble import Trouble
 
 
@@ -47,6 +49,30 @@ def _new_pair(path: Path) -> str:
     files = (path, path.with_suffix(".pub"), path.with_suffix(".pem"))
     left = " ".join(str(file) for file in files if file.exists())
     return f"bring it back; or rm {left}, then troth init" if left else "troth init"
+
+
+def make_master(path: Path) -> bool:
+    """The secret from which every board's MAC key is derived; False when there is one."""
+    return write_new(path, secrets.token_bytes(MASTER_BYTES), 0o600)
+
+
+def open_ring(path: Path) -> KeyRing:
+    """The MAC keys of this home's boards; its master is read when a board first needs it."""
+    return KeyRing(lambda: _read_master(path))
+
+
+def _read_master(path: Path) -> bytes:
+    """Raises Trouble `key.missing`, `key.kind` or `key.exposed`."""
+    fix = f"bring {path.name} back; a home that has no board with a fuse key: troth init"
+    try:
+        if path.stat().st_mode & 0o077:
+            raise Trouble("key.exposed", f"others may read {path}", fix=f"chmod 600 {path}")
+        master = path.read_bytes()
+    except OSError as err:
+        raise Trouble("key.missing", f"no key {path}", why=str(err.strerror), fix=fix) from err
+    if len(master) != MASTER_BYTES:
+        raise Trouble("key.kind", f"{path} is not {MASTER_BYTES} bytes of secret", fix=fix)
+    return master
 
 
 def read_public_key(keys: Path, purpose: str) -> ec.EllipticCurvePublicKey:

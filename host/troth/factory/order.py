@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from ..core.claims import ClaimsSet
 from ..core.device import Profile, Registration
 from ..core.freshness import Challenge
+from ..core.keyring import KeyRing
 from ..core.verify import Report
 from .enrol import Sale
 
@@ -23,6 +24,10 @@ class Preview:
 
 class Verifier(Protocol):
     """The verifier behind the line, in this process."""
+
+    @property
+    def ring(self) -> KeyRing:
+        """The MAC keys that boards of this home hold in a fuse."""
 
     def challenge(self, ueid: bytes) -> Challenge: ...
 

@@ -21,8 +21,10 @@ from ..core.claims import ClaimsSet
 from ..core.device import Profile, Provisioning
 from ..core.errors import Rejected
 from ..core.freshness import Challenge
+from ..core.trust import KnownKey
 from ..core.verify import Report, authenticated, described, parse_evidence
-from ..store import DeviceRow, Store
+from ..formats import eat
+from ..store import Store
 from ..trouble import Trouble
 from . import enrol, fuses
 from .enrol import Seen
@@ -33,6 +35,7 @@ from .order import Order, Verifier
 from .serial import AGAIN, Board
 
 CA_FILE = "/troth-ca.der"
+HARDWARE = ("efuse", "secure-element")  # where a key cannot be copied from
 _PROBE = """
 import json,sys,binascii
 try:
@@ -219,26 +222,22 @@ class Station:
                 why="MAC, chip or fuses differ",
                 fix="install the released firmware and agent, then try again",
             )
-        try:
-            public = bytes.fromhex(str(said.get("public_key")))
-        except ValueError:
-            public = b""
-        if len(public) != 64:
-            raise Trouble("board.answer", "the agent gave no public key", fix=AGAIN)
-        profile = self._profile(seen)
+        public, kid, origin = said_key(said)
+        profile = self._profile(seen, origin)
         model = self.settings["hwmodel"]
-        origin = str(said.get("key_origin", "nvs"))
-        return Seen(self.mac or "", self.chip, public, origin, seen.words, profile, model)
+        return Seen(self.mac or "", self.chip, public, origin, seen.words, profile, model, kid)
 
-    def _profile(self, seen: fuses.Fuses) -> Profile:
+    def _profile(self, seen: fuses.Fuses, origin: str) -> Profile:
         hardened = seen.secure_boot and seen.flash_encryption and self.frozen
-        profile = Profile.P2 if hardened and self.build == "P2" else Profile.P0
+        stock = Profile.P1 if origin in HARDWARE else Profile.P0
+        profile = Profile.P2 if hardened and self.build == "P2" else stock
         if self.order.profile not in (None, profile):
             raise Trouble(
                 "board.profile",
                 f"the line sees a {profile} board, not {self.order.profile}",
                 why=f"secure boot {_yes(seen.secure_boot)}, flash encryption"
-                f" {_yes(seen.flash_encryption)}, frozen agent {_yes(self.frozen)}",
+                f" {_yes(seen.flash_encryption)}, frozen agent {_yes(self.frozen)},"
+                f" key in {origin}",
                 fix=f"leave --profile out, or flash a {self.order.profile} build",
             )
         if self.order.seal and profile is not Profile.P2:
@@ -256,7 +255,8 @@ class Station:
         and its history begins with its first report from behind the seal.
         """
         now = int(time.time())
-        before = enrol.check(self.store, seen, rekey=self.order.rekey)
+        key = enrol.known_key(seen, "", self.verifier.ring)
+        before = enrol.check(self.store, seen, key.key_id, rekey=self.order.rekey)
         row = enrol.draft(
             self.store,
             seen,
@@ -268,12 +268,13 @@ class Station:
         )
         challenge = self.verifier.challenge(bytes.fromhex(seen.ueid))
         raw = answer(board, challenge)
-        report, claims_set = _verify(raw, seen, row, challenge)
+        report, claims_set = _verify(raw, seen, replace(key, device=row.id), challenge)
         line = Provisioning(now, seen.profile, seen.fuses, claims_set.digest)
         unit = enrol.registration(self.store, row, seen, line)
         found = self.verifier.preview(unit, report, claims_set, self.order.seal)
         line = replace(line, failing=found.short)
-        enrol.enrol(self.store, before, row, seen, line, proof=(challenge.nonce, raw), at=now)
+        proof = (challenge.nonce, raw)
+        enrol.enrol(self.store, before, row, seen, line, key.key_id, proof=proof, at=now)
         told = found.told if self.order.seal else self.verifier.submit(challenge.session, raw)
         self.done = {
             "device": row.id,
@@ -282,7 +283,7 @@ class Station:
             "chip": seen.chip,
             "model": seen.model,
             "profile": seen.profile.value,
-            "key": enrol.known_key(seen, row.id).key_id.hex(),
+            "key": key.key_id.hex(),
             **told,
         }
 
@@ -322,6 +323,28 @@ class Station:
         return {"device": row.id, "name": row.name, "mac": self.mac, "sealed": True}
 
 
+def said_key(said: Mapping[str, Any]) -> tuple[bytes | None, bytes | None, str]:
+    """Public key, id of a MAC key, and where the key lies, as the agent tells them.
+
+    An agent that names no algorithm is of the time when there was ES256 alone.
+    """
+    origin, algorithm = said.get("key_origin", "nvs"), said.get("alg", eat.ES256)
+    if origin not in ("nvs", *HARDWARE) or algorithm not in eat.ALGORITHMS:
+        raise Trouble("board.answer", "the agent tells of a key of no known kind", fix=AGAIN)
+    mac = algorithm == eat.HMAC_256
+    if mac and origin != "efuse":
+        raise Trouble("board.answer", "a MAC key lies in a fuse, or is no key", fix=AGAIN)
+    try:
+        told = bytes.fromhex(str(said.get("kid" if mac else "public_key")))
+    except ValueError:
+        told = b""
+    if len(told) != (eat.KEY_ID_BYTES if mac else 64):
+        raise Trouble(
+            "board.answer", f"the agent gave no {'key id' if mac else 'public key'}", fix=AGAIN
+        )
+    return (None, told, origin) if mac else (told, None, origin)
+
+
 def answer(board: Board, challenge: Challenge) -> bytes:
     """The board's evidence for a challenge, given over the serial line."""
     said = board.agent(f"answer('{challenge.nonce.hex()}')").get("evidence", "")
@@ -332,9 +355,8 @@ def answer(board: Board, challenge: Challenge) -> bytes:
 
 
 def _verify(
-    raw: bytes, seen: Seen, row: DeviceRow, challenge: Challenge
+    raw: bytes, seen: Seen, key: KnownKey, challenge: Challenge
 ) -> tuple[Report, ClaimsSet]:
-    key = enrol.known_key(seen, row.id)
     try:
         report = authenticated(parse_evidence(raw), key, challenge, now=int(time.time()))
         claims_set = described(report, None)

@@ -16,9 +16,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ..core.claims import ClaimsSet, DeviceClaims, Token, read_claims_set
 from ..core.device import Lifecycle, Observed, Registration
 from ..core.duties import Facts
+from ..core.keyring import KeyRing, mac_key_id
 from ..core.reference import Policy
-from ..core.trust import KnownKey
+from ..core.trust import KnownKey, MacKey, SignKey
+from ..formats import eat
 from ..store import DeviceRow, KeyRow, Store, Subjects
+from ..trouble import Trouble
 from .history import History
 from .yardstick import Yardsticks
 
@@ -40,9 +43,10 @@ class Signer:
 class Context:
     """Facts for any device of one store. Safe to use from several threads."""
 
-    def __init__(self, store: Store, policy: Policy) -> None:
+    def __init__(self, store: Store, policy: Policy, ring: KeyRing | None = None) -> None:
         self.store = store
         self.policy = policy
+        self._ring = ring or KeyRing(_no_master)
         self._lock = RLock()
         self._stamp = (-1, -1)
         self._local = (-1, -1)
@@ -216,7 +220,7 @@ class Context:
         # by place, in the order of their fields: names cost as much again as all the values
         observed = Observed(
             True,  # ueid bound to key: the walk refuses a token whose ueid is not its signer's
-            "ES256",  # the one algorithm that the profile speaks
+            unit.key_alg,  # a key signs with one algorithm alone
             last,
             *counted,
             standing.fuse_regressions,
@@ -244,11 +248,12 @@ class Context:
         if row is None or unit is None:
             return None
         revoked = row.revoked is not None or unit.lifecycle is Lifecycle.REVOKED
-        return Signer(_known_key(row, revoked), row.epoch, unit)
+        return Signer(_known_key(row, revoked, self._ring), row.epoch, unit)
 
     def _registration(self, row: DeviceRow) -> Registration:
         ueids, holders = self.store.owners(row.id)
-        keys = [key for key in self.store.keys(row.id) if key.revoked is None]
+        every = self.store.keys(row.id)
+        keys = [key for key in every if key.revoked is None]
         return Registration(
             device=row.id,
             ueid=row.ueid,
@@ -259,6 +264,7 @@ class Context:
             ueid_owners=ueids,
             key_owners=holders,
             key_origin=keys[-1].origin if keys else "nvs",
+            key_alg=eat.ALGORITHMS[every[-1].algorithm if every else eat.ES256],
             market=row.market,
             product_class=row.product_class,
             own_use=row.own_use,
@@ -286,14 +292,31 @@ def shown(claims_set: ClaimsSet) -> frozenset[str]:
     return frozenset(f"d.{name}" for name in _NAMES if getattr(said, name) is not None)
 
 
-def _known_key(row: KeyRow, revoked: bool) -> KnownKey:
+def _known_key(row: KeyRow, revoked: bool, ring: KeyRing) -> KnownKey:
+    ueid = bytes.fromhex(row.ueid)
+    if row.public_key is None:
+        return MacKey(row.kid, row.device, ueid, _secret(row, ueid, ring), revoked)
     # kept uncompressed: a compressed point costs four times as much to load
     point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + row.public_key)
-    return KnownKey(
-        key_id=row.kid,
-        device=row.device,
-        ueid=bytes.fromhex(row.ueid),
-        algorithm=row.algorithm,
-        public_key=point,
-        revoked=revoked,
+    return SignKey(row.kid, row.device, ueid, point, revoked)
+
+
+def _secret(row: KeyRow, ueid: bytes, ring: KeyRing) -> bytes:
+    """A board's MAC key. Raises Trouble: with another master, no board is to blame."""
+    secret = ring.secret(ueid[1:])
+    if mac_key_id(secret) != row.kid:
+        raise Trouble(
+            "key.mismatch",
+            "hmac-master.key is not the one under which this board was enrolled",
+            why=f"key {row.kid.hex()} of {row.device} cannot be derived from it",
+            fix="bring the certs/dev/hmac-master.key of that time back",
+        )
+    return secret
+
+
+def _no_master() -> bytes:
+    raise Trouble(
+        "key.missing",
+        "a board's fuse key is needed, and no home was named that holds its master",
+        fix="--home DIR",
     )

@@ -9,7 +9,7 @@ from ..core.errors import Malformed
 from ..formats import cbor, eat
 
 _DEEPEST = 8
-_TAGS = frozenset((eat.SIGN1, eat.CWT, eat.BUNDLE))
+_TAGS = frozenset((eat.SIGN1, eat.MAC0, eat.CWT, eat.BUNDLE))
 _NESTED = 12  # a byte string this long that is itself one CBOR item is shown opened
 
 

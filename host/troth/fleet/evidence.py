@@ -14,6 +14,7 @@ from ..core.duties import Facts
 from ..core.freshness import Challenge
 from ..core.reference import Release
 from ..core.verdict import Catalogue, judge
+from ..formats import eat
 from ..store.rows import DeviceRow, EvidenceRow, KeyRow
 from ..trouble import Trouble
 from .asks import Ask, asks
@@ -58,6 +59,10 @@ class EvidenceView:
     set_bytes: bytes
     diag: str
     set_diag: str
+
+    @property
+    def algorithm(self) -> str:
+        return eat.ALGORITHMS[self.key.algorithm if self.key else eat.ES256]
 
     @property
     def differing(self) -> tuple[ClaimRow, ...]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..core.claims import ClaimsSet, Token, read_claims_set
 from ..core.errors import Malformed, Rejected, Replayed
 from ..core.evidence import MAX_BYTES, parse_evidence
+from ..core.keyring import KeyRing
 from ..core.reference import Policy
 from ..core.verdict import Catalogue, State, Verdict, judge
 from ..core.verify import Report, attributed, described
@@ -33,8 +34,8 @@ class Opinion:
 class _Then(Context):
     """Facts as they stood at an instant: what was reported later has not happened yet."""
 
-    def __init__(self, store: Store, policy: Policy, at: int) -> None:
-        super().__init__(store, policy)
+    def __init__(self, store: Store, policy: Policy, ring: KeyRing | None, at: int) -> None:
+        super().__init__(store, policy, ring)
         self._at = at
         self.own: Token | None = None  # the report under judgement, perhaps on record itself
 
@@ -66,9 +67,10 @@ def verify_bytes(
     now: int,
     claims_set: bytes | None = None,
     nonce: bytes | None = None,
+    ring: KeyRing | None = None,
 ) -> Opinion:
     """Take bytes through the whole walk. Trouble `evidence.set-unknown` when its set is missing."""
-    context = _Then(store, policy, now)
+    context = _Then(store, policy, ring, now)
     context.refresh()
     device = None
     fresh = None

@@ -6,6 +6,7 @@ can turn one good token into another.
 
 from __future__ import annotations
 
+import hmac
 from dataclasses import dataclass
 from typing import Any
 
@@ -44,6 +45,11 @@ def signature1(protected: bytes, payload: bytes, external_aad: bytes = b"") -> b
     return b"\x84\x6aSignature1" + bstr(_normal(protected)) + aad + bstr(payload)
 
 
+def mac0(protected: bytes, payload: bytes) -> bytes:
+    """The MAC_structure of a COSE_Mac0 of ours (section 6.3): no outside data."""
+    return b"\x84\x64MAC0" + bstr(_normal(protected)) + _EMPTY + bstr(payload)
+
+
 def _signature(body: bytes, signer: bytes, payload: bytes, external_aad: bytes) -> bytes:
     """The Sig_structure of one signer of a COSE_Sign."""
     parts = (_normal(body), _normal(signer), external_aad, payload)
@@ -68,6 +74,14 @@ def check_es256(key: ec.EllipticCurvePublicKey, signature: bytes, signed: bytes)
         key.verify(_der(r, s), signed, _ECDSA)
     except InvalidSignature:
         raise BadSignature("sig.bad", "the signature does not hold", path="signature") from None
+
+
+def check_hmac(secret: bytes, tag: bytes, maced: bytes) -> None:
+    """Raise BadSignature unless this is the whole HMAC 256/256 tag (RFC 9053 section 3.1)."""
+    if len(tag) != 32:
+        raise BadSignature("sig.bad", f"{len(tag)} bytes, an HMAC tag has 32", path="signature")
+    if not hmac.compare_digest(hmac.digest(secret, maced, "sha256"), tag):
+        raise BadSignature("sig.bad", "the tag does not hold", path="signature")
 
 
 def _der(r: bytes, s: bytes) -> bytes:

@@ -8,6 +8,7 @@ MEDIA_TYPE: Final = "application/eat+cwt"  # the bare token
 BUNDLE_MEDIA_TYPE: Final = "application/eat-bun+cbor"  # the token with its claims-set
 
 # tags
+MAC0: Final = 17
 SIGN1: Final = 18
 CWT: Final = 61
 BUNDLE: Final = 602
@@ -17,6 +18,8 @@ ALG: Final = 1
 KID: Final = 4
 TYP: Final = 16
 ES256: Final = -7
+HMAC_256: Final = 5
+ALGORITHMS: Final = {ES256: "ES256", HMAC_256: "HMAC 256/256"}  # as RFC 9053 names them
 CONTENT_FORMAT: Final = 263  # CoAP number of application/eat+cwt
 KEY_ID_BYTES: Final = 8
 

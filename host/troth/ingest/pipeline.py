@@ -17,6 +17,7 @@ from ..core.duties import Severity
 from ..core.errors import Malformed, Rejected
 from ..core.evidence import MAX_BYTES, Evidence, parse_evidence
 from ..core.freshness import Challenge
+from ..core.keyring import KeyRing
 from ..core.reference import Policy
 from ..core.trust import authenticate
 from ..core.verdict import Catalogue
@@ -60,9 +61,10 @@ class Pipeline:
         *,
         ttl_s: int = 300,
         clock: Callable[[], int] = wall_clock,
+        ring: KeyRing | None = None,
     ) -> None:
         self.store = store
-        self.context = Context(store, policy)
+        self.context = Context(store, policy, ring)
         self.judge = Judge(catalogue)
         self.results = results
         self.clock = clock
@@ -84,7 +86,7 @@ class Pipeline:
 
     def submit(self, session: str, raw: bytes, media_type: str | None = None) -> Outcome:
         """Take one message all the way. Raises NotTaken, or StoreUnavailable for our own fault."""
-        kind = media_type or (BARE if raw[:1] == b"\xd2" else BUNDLE)
+        kind = media_type or (BARE if raw[:1] in (b"\xd2", b"\xd1") else BUNDLE)
         outcome = self.submit_many([Message(session, raw, kind, self.clock())])[0]
         if isinstance(outcome, Exception):
             raise outcome

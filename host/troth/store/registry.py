@@ -159,11 +159,16 @@ def owners(conn: Connection, ident: str) -> tuple[int, int]:
         )
     ).scalar_one()
     # its newest key, revoked or not: to take a key back makes it no less its own
-    newest = select(_keys.c.public_key).where(_keys.c.device == ident)
+    newest = (
+        select(_keys.c.kid, _keys.c.public_key)
+        .where(_keys.c.device == ident)
+        .order_by(_keys.c.epoch.desc())
+        .limit(1)
+        .subquery()
+    )
+    same = or_(_keys.c.kid == newest.c.kid, _keys.c.public_key == newest.c.public_key)
     holders = conn.execute(
-        select(func.count(func.distinct(_keys.c.device))).where(
-            _keys.c.public_key == newest.order_by(_keys.c.epoch.desc()).limit(1).scalar_subquery()
-        )
+        select(func.count(func.distinct(_keys.c.device))).join(newest, same)
     ).scalar_one()
     return ueids, holders
 

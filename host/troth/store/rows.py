@@ -34,12 +34,15 @@ class DeviceRow:
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """A public key bound to one device; a replaced key opens a new epoch, history keeps the old."""
+    """A key bound to one device; a replaced key opens a new epoch, history keeps the old.
+
+    Never a secret: a MAC key (algorithm 5) is known by its id, and derived when it is needed.
+    """
 
     kid: bytes
     device: str
     ueid: str
-    public_key: bytes  # 64 bytes, x || y
+    public_key: bytes | None  # 64 bytes, x || y; None: of a MAC key
     algorithm: int = -7
     origin: str = "nvs"  # nvs efuse ds secure-element
     epoch: int = 1

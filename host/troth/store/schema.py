@@ -69,13 +69,14 @@ keys = Table(
     metadata,
     Column("kid", LargeBinary(8), primary_key=True),
     Column("device", String(32), ForeignKey("devices.id"), nullable=False, index=True),
-    Column("public_key", LargeBinary(64), nullable=False, unique=True),
+    Column("public_key", LargeBinary(64), unique=True),  # a MAC key has none
     Column("algorithm", Integer, nullable=False),
     Column("origin", String(16), nullable=False),
     Column("epoch", Integer, nullable=False),
     Column("created", _ID, nullable=False),
     Column("revoked", _ID),
     UniqueConstraint("device", "epoch"),
+    CheckConstraint("(public_key IS NOT NULL) = (algorithm = -7)", name="public_half"),
 )
 
 provisionings = Table(
