@@ -37,8 +37,8 @@ SETTINGS = {
     "ca": None,
     "scheme": None,
 }
-# SECURE_BOOT_EN, SPI_BOOT_CRYPT_CNT=1 of the esp32c3
-SECURE_BOOT = {0x60008838: 1 << 20}
+# SECURE_BOOT_EN of the esp32c3, and a digest in KEY1
+SECURE_BOOT = {0x60008834: 9 << 28, 0x60008838: 1 << 20, 0x600088BC: 1}
 FLASH_ENCRYPTION = {0x60008834: 1 << 18}
 
 

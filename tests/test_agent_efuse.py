@@ -169,7 +169,9 @@ class _Words(dict[int, int]):
         ([(0x00, 0x7F << 20), (0x18, 7 << 7)], {"flash_enc_mode": "release"}),
         ([(0x00, 1 << 20 | 1 << 2), (0x18, 7 << 7)], {"flash_enc_mode": "release"}),
         ([(0x00, 1 << 20), (0x18, 7 << 7)], {"flash_enc_mode": "development"}),
-        ([(0x18, 1 << 5)], {"secure_boot": True, "key_slots_free": 0, "oemboot": True}),
+        ([(0x18, 1 << 5)], {"secure_boot": False, "key_slots_free": 0, "oemboot": False}),
+        ([(0x18, 1 << 5), (0x58, 1)], {"secure_boot": True, "key_slots_free": 0, "oemboot": True}),
+        ([(0x18, 3 << 4)], {"secure_boot": True, "secure_boot_digests": []}),
         ([(0x88, 7)], {"secver_fuse": 3}),
     ],
 )
@@ -201,4 +203,4 @@ def test_a_chip_without_a_map_says_nothing_and_is_not_touched() -> None:
         def __getitem__(self, address: int) -> int:
             raise AssertionError("would reset the board")
 
-    assert efuse.read("esp32c6", Faulting()) == {}
+    assert efuse.read("esp32c61", Faulting()) == {}

@@ -119,7 +119,7 @@ def test_espefuse_reads_the_fuses_of_a_hardened_board(chip: str, tmp_path: Path)
     for name, value in load_chip(chip).burn["P2"].items():
         assert _number(said[name]["value"], name) == value, name
     shown = " ".join(row["value"] for row in said.values() if isinstance(row["value"], str))
-    assert digest.hex(" ") in shown
+    assert digest[: load_chip(chip).digest_bytes].hex(" ") in shown
 
 
 def _number(value: object, name: str) -> int:

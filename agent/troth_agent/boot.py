@@ -36,5 +36,5 @@ def _measure_once():
     from . import firm
 
     facts = firm.measure()
-    forget("firm", "efuse", "image", "ota")
+    forget("firm", "efuse", "efuse_table", "image", "ota")
     return facts

@@ -1,128 +1,182 @@
 # Security state from the fuses' read registers (`peek` is machine.mem32; an address of another chip
-# can fault, so the caller must know the chip). Register map: Espressif's espefuse tables.
+# can fault, so the caller must know the chip). Where they lie: efuse_table.py.
 # Key material is read for one purpose only: digests of secure-boot public keys.
 from micropython import const
+
+from .efuse_table import NAMES, ROWS
 
 _USER = const(0)
 _DIGEST0 = const(9)
 _DIGEST2 = const(11)
+_KEY_BYTES = const(32)
+_LOADER = ("DISABLE_DL_ENCRYPT", "DISABLE_DL_DECRYPT", "DISABLE_DL_CACHE")
 
-# Chips of the common layout: five words of block 0 from base + 0x2C, key n at base + 0x9C + 0x20 n.
-# Fields are (word, bit, width); `usb` lists the fuses that close JTAG over USB.
-_COMMON = {
-    "esp32c3": (0x60008800, {"usb": ((1, 9, 1),), "secver": (4, 14, 16)}),
-    "esp32s3": (0x60007000, {"usb": ((3, 22, 1),), "secver": (4, 14, 16)}),
-}
-_ESP32 = const(0x3FF5A000)
+
+# The fuses of one chip, by name.
+class Fuses:
+    def __init__(self, chip, peek):
+        self._peek = peek
+        row = ROWS[chip]
+        self.layout, self._base, self._words, self._keys, self.blocks, self._fixed, self._at = row
+
+    # how many bits it has; 0: there is none on this chip
+    def bits(self, name):
+        at = NAMES.index(name) * 3
+        return self._at[at + 2] if at < len(self._at) else 0
+
+    # its value; 0 when there is none on this chip
+    def get(self, name):
+        bits = self.bits(name)
+        if not bits:
+            return 0
+        at = NAMES.index(name) * 3
+        return self._word(self._at[at] * 4) >> self._at[at + 1] & ((1 << bits) - 1)
+
+    # closed, or never there
+    def shut(self, name):
+        return not self.bits(name) or self.get(name) == 1
+
+    # nobody can count flash encryption on
+    def is_fixed(self, count):
+        last = (1 << self.bits(count)) - 1
+        return self.get(count) == last or self.get("WR_DIS") >> self._fixed & 1 == 1
+
+    # the security words of block 0: no key, no address
+    def words(self):
+        return b"".join([self._word(at * 4).to_bytes(4, "little") for at in self._words])
+
+    # a block that the caller knows to be public
+    def block(self, n, start=0):
+        at = self._keys + _KEY_BYTES * n
+        words = [self._word(at + i) for i in range(start, _KEY_BYTES, 4)]
+        return b"".join([word.to_bytes(4, "little") for word in words])
+
+    def _word(self, offset):
+        return self._peek[self._base + offset] & 0xFFFFFFFF
 
 
 # What the fuses say, by claim name; empty for a chip whose map we do not hold.
 def read(chip, peek):
-    if chip == "esp32":
-        return _esp32(peek)
-    if chip in _COMMON:
-        base, fields = _COMMON[chip]
-        return _common(base, fields, peek)
-    return {}
+    if chip not in ROWS:
+        return {}
+    fuses = Fuses(chip, peek)
+    if fuses.layout == "E":
+        said = _esp32(fuses)
+    elif fuses.layout == "C2":
+        said = _c2(fuses)
+    else:
+        said = _common(fuses)
+    said["oemboot"] = said["secure_boot"]
+    # RFC 9711 section 4.2.9: 0 enabled, 1 disabled, 3 disabled permanently
+    said["dbgstat"] = {"enabled": 0, "protected": 1, "disabled": 3}[said["jtag"]]
+    said["secver_fuse"] = _ones(fuses.get("SECURE_VERSION"))
+    said["fuses"] = fuses.words()
+    return said
 
 
-def _common(base, fields, peek):
-    words = [peek[base + 0x2C + 4 * i] & 0xFFFFFFFF for i in range(5)]
-
-    def field(word, bit, width):
-        return words[word] >> bit & ((1 << width) - 1)
-
-    purposes = [field(2, 24, 4), field(2, 28, 4)] + [field(3, bit, 4) for bit in (0, 4, 8, 12)]
-    secure_boot = field(3, 20, 1) == 1
+# Six key blocks, each with a purpose. Without a digest that is not revoked nothing starts, or
+# nothing is checked: that is no secure boot.
+def _common(fuses):
+    purposes = [fuses.get("KEY_PURPOSE_%d" % n) for n in range(fuses.blocks)]
     digests = []
     free = 0
     for slot in range(3):
         used = _DIGEST0 + slot in purposes
-        revoked = field(2, 21 + slot, 1)
+        revoked = fuses.get("SECURE_BOOT_KEY_REVOKE%d" % slot)
         if used and not revoked:
-            block = purposes.index(_DIGEST0 + slot)
-            digests.append(_block(peek, base + 0x9C + 0x20 * block))
+            digest = fuses.block(purposes.index(_DIGEST0 + slot))
+            if digest != bytes(_KEY_BYTES):
+                digests.append(digest)
         elif not used and not revoked:
             free += 1
-    # WR_DIS bit 4 fixes SPI_BOOT_CRYPT_CNT as burning all its bits does
-    crypt = field(2, 18, 3)
-    fixed = crypt == 7 or field(0, 4, 1)
-    usb = all(field(*at) for at in fields["usb"])
+    said = _modern(fuses)
+    said["secure_boot"] = fuses.get("SECURE_BOOT_EN") == 1 and bool(digests)
+    said["secure_boot_digests"] = digests
+    said["key_slots_free"] = free
+    said["key_blocks_readable"] = _readable(purposes, fuses.get("RD_DIS"))
+    return said
+
+
+# One key block without a purpose: the flash key, or its lower half beside half a digest. A digest
+# of which only half is known is not said.
+def _c2(fuses):
+    said = _modern(fuses)
+    count = fuses.get("SPI_BOOT_CRYPT_CNT")
+    enabled = fuses.get("SECURE_BOOT_EN") == 1
+    # a flash key of 256 bits leaves no room for a digest
+    whole = count != 0 and fuses.get("XTS_KEY_LENGTH_256") == 1
+    said["secure_boot"] = enabled and not whole and fuses.block(0, 16) != bytes(16)
+    if not said["secure_boot"]:
+        said["secure_boot_digests"] = []
+    said["key_slots_free"] = 0 if enabled or whole else 1
+    hidden = 3 if whole else 1
+    said["key_blocks_readable"] = int(count != 0 and fuses.get("RD_DIS") & hidden != hidden)
+    return said
+
+
+def _modern(fuses):
+    count = fuses.get("SPI_BOOT_CRYPT_CNT")
+    usb = fuses.shut("DIS_USB_JTAG")
     jtag = "enabled"
-    if usb and field(1, 19, 1):
+    if usb and fuses.shut("DIS_PAD_JTAG") and fuses.shut("HARD_DIS_JTAG"):
         jtag = "disabled"
-    elif usb and _ones(field(1, 16, 3)) & 1:
+    elif usb and _ones(fuses.get("SOFT_DIS_JTAG")) & 1:
         jtag = "protected"  # an HMAC key can open it again
     dl_mode = "enabled"
-    if field(4, 0, 1):
+    if fuses.get("DIS_DOWNLOAD_MODE"):
         dl_mode = "disabled"
-    elif field(4, 5, 1):
+    elif fuses.get("ENABLE_SECURITY_DOWNLOAD"):
         dl_mode = "secure"
+    loader = fuses.get("DIS_DOWNLOAD_MANUAL_ENCRYPT")
     return {
-        "secure_boot": secure_boot,
-        "secure_boot_digests": digests,
-        "key_slots_free": free,
-        "flash_enc": _ones(crypt) & 1 == 1,
-        "flash_enc_mode": _mode(crypt, fixed and field(1, 20, 1)),
+        "flash_enc": _ones(count) & 1 == 1,
+        "flash_enc_mode": _mode(count, fuses.is_fixed("SPI_BOOT_CRYPT_CNT") and loader),
         "jtag": jtag,
         "dl_mode": dl_mode,
-        "secver_fuse": _ones(field(*fields["secver"])),
-        "key_blocks_readable": _readable(purposes, field(1, 0, 7)),
-        "oemboot": secure_boot,
-        "dbgstat": _dbgstat(jtag),
-        "fuses": _pack(words),
     }
 
 
-def _esp32(peek):
-    words = [peek[_ESP32 + 4 * i] & 0xFFFFFFFF for i in range(7)]
-    w0, w6 = words[0], words[6]
-    crypt = w0 >> 20 & 0x7F
-    v1, v2 = w6 >> 4 & 1, w6 >> 5 & 1
-    read_protected = w0 >> 16 & 15
-    # release: the counter is fixed (WR_DIS bit 2) and the loader neither en- nor decrypts
-    released = (crypt == 0x7F or w0 >> 2 & 1) and w6 >> 7 & 7 == 7
-    jtag = "disabled" if w6 >> 6 & 1 else "enabled"
-    readable = int(crypt != 0 and not read_protected & 1)
+# Block 1 is the flash key. Block 2 is a secret of the chip in version 1 of secure boot
+# (ABS_DONE_0), the key's digest in version 2 (ABS_DONE_1).
+def _esp32(fuses):
+    count = fuses.get("FLASH_CRYPT_CNT")
+    v1, v2 = fuses.get("ABS_DONE_0"), fuses.get("ABS_DONE_1")
+    hidden = fuses.get("RD_DIS")
+    digest = fuses.block(1) if v2 else b""
+    if v2 and digest == bytes(_KEY_BYTES):
+        digest = b""
+    readable = int(count != 0 and not hidden & 1)
     if v1 and not v2:
-        readable += int(not read_protected & 2)  # version 1: block 2 is a secret key
+        readable += int(not hidden & 2)
+    released = fuses.is_fixed("FLASH_CRYPT_CNT") and all(fuses.get(name) for name in _LOADER)
     said = {
-        "secure_boot": bool(v1 or v2),
-        "flash_enc": _ones(crypt) & 1 == 1,
-        "flash_enc_mode": _mode(crypt, released),
-        "jtag": jtag,
-        "dl_mode": "disabled" if w0 >> 27 & 1 else "enabled",
-        "secver_fuse": _ones(peek[_ESP32 + 0x88] & 0xFFFFFFFF),
+        "secure_boot": bool(digest) or v1 == 1,
+        "flash_enc": _ones(count) & 1 == 1,
+        "flash_enc_mode": _mode(count, released),
+        "jtag": "disabled" if fuses.get("JTAG_DISABLE") else "enabled",
+        "dl_mode": "disabled" if fuses.get("UART_DOWNLOAD_DIS") else "enabled",
         "key_blocks_readable": readable,
-        "oemboot": bool(v1 or v2),
-        "dbgstat": _dbgstat(jtag),
-        "fuses": _pack([w0] + words[3:]),  # noqa: RUF005 (not in MicroPython)
     }
     if v2 or not v1:
-        said["secure_boot_digests"] = [_block(peek, _ESP32 + 0x58)] if v2 else []
+        said["secure_boot_digests"] = [digest] if digest else []
         said["key_slots_free"] = 0 if v2 else 1
     return said
 
 
 # Blocks that hold a secret and can still be read by any code. KEYn is bit n of RD_DIS.
-def _readable(purposes, read_protected):
+def _readable(purposes, hidden):
     count = 0
-    for n in range(6):
-        public = purposes[n] == _USER or _DIGEST0 <= purposes[n] <= _DIGEST2
-        if not public and not read_protected >> n & 1:
+    for n, purpose in enumerate(purposes):
+        public = purpose == _USER or _DIGEST0 <= purpose <= _DIGEST2
+        if not public and not hidden >> n & 1:
             count += 1
     return count
 
 
-def _mode(crypt, released):
-    if not _ones(crypt) & 1:
+def _mode(count, released):
+    if not _ones(count) & 1:
         return "off"
     return "release" if released else "development"
-
-
-# RFC 9711 section 4.2.9: 0 enabled, 1 disabled, 3 disabled permanently
-def _dbgstat(jtag):
-    return {"enabled": 0, "protected": 1, "disabled": 3}[jtag]
 
 
 def _ones(value):
@@ -131,11 +185,3 @@ def _ones(value):
         value &= value - 1
         count += 1
     return count
-
-
-def _block(peek, address):
-    return _pack([peek[address + 4 * i] & 0xFFFFFFFF for i in range(8)])
-
-
-def _pack(words):
-    return b"".join([word.to_bytes(4, "little") for word in words])

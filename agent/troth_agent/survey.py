@@ -83,6 +83,8 @@ def _webrepl_on():
 def _wifi():
     import network
 
+    if not hasattr(network, "WLAN"):  # ESP32-H2 and a bare ESP32-P4 have no Wi-Fi
+        return {"wifi_joined": False, "ap_on": False}
     station = network.WLAN(network.WLAN.IF_STA)
     point = network.WLAN(network.WLAN.IF_AP)
     said: dict = {"wifi_joined": station.isconnected(), "ap_on": point.active()}

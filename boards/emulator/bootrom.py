@@ -23,7 +23,7 @@ def refusal(chip: Chip, profile: str, folder: Path) -> str:
     from emulator.signing import verify_block
 
     fuses = read_fuses(chip, folder / "efuse.bin")
-    words = [fuses.word(chip.boot_digest + 4 * i) for i in range(8)]
+    words = [fuses.word(chip.boot_digest + 4 * i) for i in range(chip.digest_bytes // 4)]
     digest = b"".join(word.to_bytes(4, "little") for word in words)
     end = hashed_length(image) + 32
     said = verify_block(image, end + -end % SECTOR, digest)

@@ -11,7 +11,7 @@ from typing import Any
 from emulator.trouble import USAGE, Trouble
 
 BOARDS = Path(__file__).resolve().parents[1]
-PROFILES = ("P0", "P2")
+PROFILES = ("P0", "P1", "P2")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +38,7 @@ class Chip:
     cpu_hz: int
     pins: int
     flash_bytes: int
+    wifi: bool
     oui: bytes
     machine: str
     build: str
@@ -47,6 +48,8 @@ class Chip:
     mac_crc: bool
     flash_key: int
     boot_digest: int
+    digest_bytes: int
+    boot_schemes: tuple[str, ...]
     fields: dict[str, Field]
     burn: dict[str, dict[str, int]]
     layout: dict[str, str]
@@ -78,6 +81,8 @@ def _chip(said: dict[str, Any]) -> Chip:
         mac_crc=efuse["layout"] == "E",
         flash_key=efuse["flash_key"],
         boot_digest=efuse["boot_digest"],
+        digest_bytes=said["secure_boot"]["digest_bytes"],
+        boot_schemes=tuple(said["secure_boot"]["schemes"]),
         fields={name: Field(*place) for name, place in efuse["fields"].items()},
         burn={profile: profiles[profile]["burn"] for profile in PROFILES},
         layout={profile: profiles[profile]["layout"] for profile in PROFILES},

@@ -66,7 +66,7 @@ def new_fuses(
         if name not in spare:
             fuses.burn(name, value)
     if boot_key_digest is not None:
-        fuses.burn_block(chip.boot_digest, boot_key_digest)
+        fuses.burn_block(chip.boot_digest, boot_key_digest[: chip.digest_bytes])
     return fuses
 
 

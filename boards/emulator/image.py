@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAGIC = 0xE9
 SECTOR = 4096
-SIGNATURE_BYTES = 1216
+SIGNED_BYTES = 1196  # of a signature block, its checksum comes next
 DESCRIPTOR = 0x20
 FROZEN_MARK = b"troth_agent/__init__.py"
 
@@ -126,9 +126,10 @@ def tamper(image: bytes) -> bytes:
 
 
 def sign_image(image: bytes, key: BootKey) -> bytes:
-    """Pad to the page and append a Secure Boot v2 block (RSA-3072, PSS, SHA-256)."""
+    """Pad to the page and append a Secure Boot v2 block of the key's kind."""
     padded = image + b"\xff" * (-len(image) % SECTOR)
     digest = hashlib.sha256(padded).digest()
-    block = struct.pack("<BBxx32s", 0xE7, 2, digest) + key.public_block() + key.sign(digest)
+    block = struct.pack("<BBxx32s", 0xE7, key.version, digest)
+    block = (block + key.public_block() + key.sign(digest)).ljust(SIGNED_BYTES, b"\0")
     block += struct.pack("<I16x", zlib.crc32(block))
     return padded + block + b"\xff" * (SECTOR - len(block))

@@ -1,4 +1,7 @@
-"""The emulator's own boot key: RSA-3072 for Secure Boot v2, one per user, outside the repo."""
+"""The emulator's own boot keys for Secure Boot v2, one of a kind per user, outside the repo.
+
+RSA-3072 where the chip takes it, else P-256: the ESP32-C2 knows nothing but ECDSA.
+"""
 
 from __future__ import annotations
 
@@ -11,17 +14,22 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa, utils
+from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa, utils
 
 from emulator.places import state_home
 from emulator.trouble import USAGE, Trouble
 
 BITS = 3072
 EXPONENT = 65537
+RSA, ECDSA = "rsa3072", "ecdsa256"
+FILES = {RSA: "boot-key.pem", ECDSA: "boot-key-p256.pem"}
+P256 = b"\x02"  # the curve's number in a signature block
 
 
-class BootKey:
+class RsaKey:
     """An RSA-3072 key as the boot ROM sees it."""
+
+    version = 2
 
     def __init__(self, key: rsa.RSAPrivateKey) -> None:
         self._key = key
@@ -45,13 +53,40 @@ class BootKey:
         return signature[::-1]
 
 
+class EcKey:
+    """A P-256 key as the boot ROM sees it."""
+
+    version = 3
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
+        self._key = key
+
+    def public_block(self) -> bytes:
+        """Curve, x and y of the signature block: what the eFuse digest is taken over."""
+        point = self._key.public_key().public_numbers()
+        return P256 + point.x.to_bytes(32, "little") + point.y.to_bytes(32, "little")
+
+    def digest(self) -> bytes:
+        """What is burned into the chip, as far as it has room for it."""
+        return hashlib.sha256(self.public_block()).digest()
+
+    def sign(self, digest: bytes) -> bytes:
+        """r and s, least significant byte first."""
+        signature = self._key.sign(digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))
+        r, s = utils.decode_dss_signature(signature)
+        return r.to_bytes(32, "little") + s.to_bytes(32, "little")
+
+
+BootKey = RsaKey | EcKey
+
+
 @cache
-def boot_key(path: Path | None = None) -> BootKey:
-    """The key in this file, or the user's own, made if there is none yet."""
+def boot_key(path: Path | None = None, schemes: tuple[str, ...] = (RSA,)) -> BootKey:
+    """The key in this file, or the user's own, made if there is none yet: of the chip's kind."""
     if path is None:
-        path = state_home() / "boot-key.pem"
+        path = state_home() / FILES[schemes[0]]
         if not path.is_file():
-            _make(path)
+            _make(path, schemes[0])
     try:
         # our own file: proving its primes again would take longer than a boot
         key = serialization.load_pem_private_key(
@@ -61,18 +96,24 @@ def boot_key(path: Path | None = None) -> BootKey:
         raise Trouble(
             "key.unreadable", f"{path} holds no private key: {err}", "give a PEM file", USAGE
         ) from err
-    if not isinstance(key, rsa.RSAPrivateKey) or key.key_size != BITS:
-        raise Trouble(
-            "key.kind",
-            f"{path} is no RSA-{BITS} key",
-            "make one: espsecure generate-signing-key --version 2 --scheme rsa3072 key.pem",
-            USAGE,
-        )
-    return BootKey(key)
+    if RSA in schemes and isinstance(key, rsa.RSAPrivateKey) and key.key_size == BITS:
+        return RsaKey(key)
+    if ECDSA in schemes and isinstance(key, ec.EllipticCurvePrivateKey) and key.key_size == 256:
+        return EcKey(key)
+    raise Trouble(
+        "key.kind",
+        f"{path} is no {' or '.join(schemes)} key, as this chip wants it",
+        f"make one: espsecure generate-signing-key --version 2 --scheme {schemes[0]} key.pem",
+        USAGE,
+    )
 
 
-def _make(path: Path) -> None:
-    key = rsa.generate_private_key(EXPONENT, BITS)
+def _make(path: Path, scheme: str) -> None:
+    key: rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey
+    if scheme == RSA:
+        key = rsa.generate_private_key(EXPONENT, BITS)
+    else:
+        key = ec.generate_private_key(ec.SECP256R1())
     pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -90,19 +131,31 @@ def _make(path: Path) -> None:
 def verify_block(image: bytes, at: int, key_digest: bytes) -> str:
     """What the boot ROM says of the signature block at this place; empty when it is content."""
     block = image[at : at + 1216]
-    if len(block) < 1216 or block[:2] != b"\xe7\x02":
+    if len(block) < 1216 or block[:2] not in (b"\xe7\x02", b"\xe7\x03"):
         return "no signature block"
     digest = hashlib.sha256(image[:at]).digest()
     if block[4:36] != digest:
         return "image digest does not match"
-    if hashlib.sha256(block[36:812]).digest() != key_digest:
+    public = block[36 : 812 if block[1] == RsaKey.version else 101]
+    if hashlib.sha256(public).digest()[: len(key_digest)] != key_digest:
         return "signed by a key whose digest is not in eFuse"
-    numbers = rsa.RSAPublicNumbers(EXPONENT, int.from_bytes(block[36:420], "little"))
-    pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
     try:
-        numbers.public_key().verify(
-            block[812:1196][::-1], digest, pss, utils.Prehashed(hashes.SHA256())
-        )
+        (_verify_rsa if block[1] == RsaKey.version else _verify_ec)(block, digest)
     except (InvalidSignature, ValueError):
         return "signature is not valid"
     return ""
+
+
+def _verify_rsa(block: bytes, digest: bytes) -> None:
+    numbers = rsa.RSAPublicNumbers(EXPONENT, int.from_bytes(block[36:420], "little"))
+    pss = padding.PSS(mgf=padding.MGF1(hashes.SHA256()), salt_length=32)
+    numbers.public_key().verify(
+        block[812:1196][::-1], digest, pss, utils.Prehashed(hashes.SHA256())
+    )
+
+
+def _verify_ec(block: bytes, digest: bytes) -> None:
+    x, y, r, s = (int.from_bytes(block[at : at + 32], "little") for at in (37, 69, 101, 133))
+    key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    signature = utils.encode_dss_signature(r, s)
+    key.verify(signature, digest, ec.ECDSA(utils.Prehashed(hashes.SHA256())))

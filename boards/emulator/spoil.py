@@ -19,7 +19,7 @@ from emulator.trouble import Trouble
 OLD_VERSION = "1.3.9"
 WEBREPL_LINES = "\nimport webrepl\n\nwebrepl.start()\n"
 WEBREPL_CONFIG = 'PASS = "bench-1"\n'
-UNBURNED = ("DIS_PAD_JTAG", "SOFT_DIS_JTAG", "JTAG_DISABLE")
+UNBURNED = ("DIS_PAD_JTAG", "HARD_DIS_JTAG", "SOFT_DIS_JTAG", "JTAG_DISABLE")
 Boards = dict[str, Board]
 
 
@@ -137,7 +137,8 @@ def _tampered(board: Board, _others: Boards) -> None:
     if board.order.profile == "P2":
         from emulator.signing import boot_key
 
-        image = sign_image(image, boot_key())
+        schemes = load_chip(board.order.chip).boot_schemes
+        image = sign_image(image, boot_key(schemes=schemes))
     _flash_app(board, image)
 
 

@@ -1,41 +1,48 @@
 """What the line reads off a chip's fuses itself, word by word, whatever the agent says of them.
 
-Register map as Espressif's espefuse has it; only what decides the trust profile is decoded here.
+Where they lie is in boards/<chip>/board.toml; only what decides the trust profile is decoded here.
 """
 
 from __future__ import annotations
 
 import struct
+import tomllib
 from dataclasses import dataclass
+from functools import cache
 
+from ..bundled import bundled
 from ..trouble import Trouble
 
 
 @dataclass(frozen=True, slots=True)
 class _Layout:
-    """Where block 0 is read, and its two decisive fields as (word, bit, width)."""
+    """Where the security words are read, and the two decisive fuses as (word, bit, width)."""
 
     addresses: tuple[int, ...]
-    secure_boot: tuple[int, int, int]
+    secure_boot: tuple[tuple[int, int, int], ...]
     crypt_count: tuple[int, int, int]
 
 
-def _common(base: int, boot_bit: int = 20, crypt_bit: int = 18) -> _Layout:
-    words = tuple(base + 0x2C + 4 * n for n in range(5))
-    return _Layout(words, (3, boot_bit, 1), (2, crypt_bit, 3))
+_SECURE_BOOT = ("SECURE_BOOT_EN", "ABS_DONE_0", "ABS_DONE_1")
+_CRYPT_COUNT = ("SPI_BOOT_CRYPT_CNT", "FLASH_CRYPT_CNT")
 
 
-_LAYOUTS = {
-    # words 1 and 2 of the first ESP32 hold its MAC, no security state
-    "esp32": _Layout(tuple(0x3FF5A000 + 4 * n for n in (0, 3, 4, 5, 6)), (4, 4, 2), (0, 20, 7)),
-    "esp32s2": _common(0x3F41A000),
-    "esp32s3": _common(0x60007000),
-    "esp32c3": _common(0x60008800),
-    "esp32c6": _common(0x600B0800),
-    "esp32h2": _common(0x600B0800),
-    "esp32p4": _common(0x5012D000),
-    "esp32c5": _common(0x600B4800, boot_bit=25, crypt_bit=16),
-}
+@cache
+def _layout(chip: str) -> _Layout:
+    path = bundled("boards") / chip / "board.toml"
+    if not chip.isalnum() or not path.is_file():
+        raise Trouble(
+            "board.chip-unknown", f"the fuses of {chip} cannot be read yet", fix="use another chip"
+        )
+    efuse = tomllib.loads(path.read_text(encoding="utf-8"))["efuse"]
+    words, fields = efuse["words"], efuse["fields"]
+
+    def places(names: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
+        found = [fields[name] for name in names if name in fields]
+        return tuple((words.index(at), bit, width) for at, bit, width in found)
+
+    addresses = tuple(efuse["base"] + at for at in words)
+    return _Layout(addresses, places(_SECURE_BOOT), places(_CRYPT_COUNT)[0])
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +56,13 @@ class Fuses:
 
 def read_code(chip: str) -> str:
     """MicroPython that prints the security words of this chip."""
-    if chip not in _LAYOUTS:
-        raise Trouble(
-            "board.chip-unknown", f"the fuses of {chip} cannot be read yet", fix="use another chip"
-        )
-    words = ",".join(f"machine.mem32[{at}]&0xffffffff" for at in _LAYOUTS[chip].addresses)
+    words = ",".join(f"machine.mem32[{at}]&0xffffffff" for at in _layout(chip).addresses)
     return f"import machine,json\nprint('troth: '+json.dumps({{'words':[{words}]}}))\n"
 
 
 def decode(chip: str, words: list[int]) -> Fuses:
     """Security state from the words that the board read out."""
-    layout = _LAYOUTS[chip]
+    layout = _layout(chip)
     if len(words) != len(layout.addresses) or not all(
         type(word) is int and 0 <= word < 1 << 32 for word in words
     ):
@@ -73,6 +76,6 @@ def decode(chip: str, words: list[int]) -> Fuses:
 
     return Fuses(
         struct.pack(f"<{len(words)}I", *words).hex(),
-        field(layout.secure_boot) != 0,
+        any(field(place) for place in layout.secure_boot),
         field(layout.crypt_count).bit_count() % 2 == 1,
     )

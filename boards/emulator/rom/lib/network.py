@@ -152,3 +152,8 @@ def country(code=None):
 
 def phy_mode(*_mode):
     return 7
+
+
+# a chip without Wi-Fi has no such interface
+if not _emu.facts.get("wifi", True):
+    del WLAN

@@ -1,0 +1,3 @@
+# A hardened ESP32-C6: the port's own settings for the chip, then ours.
+include(boards/mpconfigboard_esp32c6_common.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/../../common/hardened.cmake)

@@ -1,0 +1,5 @@
+// A hardened ESP32-C6: what it is called; what is closed stands in hardened.h.
+#define MICROPY_HW_BOARD_NAME "Troth hardened ESP32-C6"
+#define MICROPY_HW_MCU_NAME "ESP32C6"
+
+#include "../../common/hardened.h"

@@ -1,0 +1,3 @@
+# A hardened ESP32-S2: the port's own settings for the chip, then ours.
+include(boards/mpconfigboard_esp32s2_common.cmake)
+include(${CMAKE_CURRENT_LIST_DIR}/../../common/hardened.cmake)
