@@ -32,6 +32,7 @@ TELLERS = {
     *("refuse", "fail", "_files"),
 }
 STATEMENT = ("syntax", "unknown-key", "type", "range")
+RECORDS = ("release", "withdrawal", "baseline", "waiver")
 # codes that are put together from parts, as they stand in the source
 ASSEMBLED = {
     "{noun}.syntax": {"config.syntax", "policy.syntax"},
@@ -39,8 +40,8 @@ ASSEMBLED = {
     "{noun}.unknown-key": {"config.unknown-key", "policy.unknown-key"},
     "statement.{code}": {"statement." + kind for kind in STATEMENT},
     "duty.{key}": {"duty.party", "duty.subject", "duty.tests"},
-    "{kind}.unsigned": {"release.unsigned", "withdrawal.unsigned", "baseline.unsigned"},
-    "{kind}.signature": {"release.signature", "withdrawal.signature", "baseline.signature"},
+    "{kind}.unsigned": {f"{kind}.unsigned" for kind in RECORDS},
+    "{kind}.signature": {f"{kind}.signature" for kind in RECORDS},
     "page.{status}": {"page.404", "page.405"},
     "agent.{}": set(),  # any code of the agent, told by the host
 }

@@ -14,6 +14,8 @@ from .trouble import Trouble
 _SERVE = {"bind": "127.0.0.1:8443", "pages": "127.0.0.1:8080"}
 MASTER = Path("certs", "dev", "hmac-master.key")  # of the boards' fuse keys
 _MOST = 2**31  # sixty-eight years in seconds: far beyond any of these numbers
+_LEAST = {"grace_after_enrolment_h": 0}  # all other numbers are above 0
+_ARTICLES = {int: "a whole number above 0", list: "a list of strings", bool: "true or false"}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STORE = {"db": "sqlite:///troth.db"}
 
@@ -101,13 +103,15 @@ def read_policy(path: Path) -> tuple[Policy, int]:
         "fix_grace_days": (int, default.fix_grace // day),
         "anchors": (list, []),
         "challenge_ttl_s": (int, 300),
+        "grace_after_enrolment_h": (int, default.grace_after_enrolment // 3600),
+        "waiver_four_eyes": (bool, default.waiver_four_eyes),
     }
     _only(said, set(want), path, "policy")
     got = {}
     for key, (kind, value) in want.items():
         got[key] = said.get(key, value)
-        if type(got[key]) is not kind or (kind is int and got[key] <= 0):
-            article = "a whole number above 0" if kind is int else "a list of strings"
+        if type(got[key]) is not kind or (kind is int and got[key] < _LEAST.get(key, 1)):
+            article = _ARTICLES[kind]
             raise Trouble(
                 "policy.type",
                 f"{key} in {path.name} must be {article}, not {got[key]!r}",
@@ -135,6 +139,8 @@ def read_policy(path: Path) -> tuple[Policy, int]:
         max_boots_24h=got["max_boots_24h"],
         fix_grace=got["fix_grace_days"] * day,
         anchors=tuple(got["anchors"]),
+        grace_after_enrolment=got["grace_after_enrolment_h"] * 3600,
+        waiver_four_eyes=got["waiver_four_eyes"],
     )
     return policy, got["challenge_ttl_s"]
 

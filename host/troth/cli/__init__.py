@@ -18,6 +18,7 @@ _NOUNS = {
     "serve": "run the verifier and its pages",
     "device": "list devices, show one, read its history",
     "check": "which duties are met, by whom, and who owes what is not",
+    "waiver": "let a duty rest for a while, in writing",
     "evidence": "show, compare and verify evidence",
     "duty": "the catalogue of duties",
     "doctor": "look for what keeps Troth from working here, and how to mend it",

@@ -58,7 +58,18 @@ def command(only: str, regime: str | None, fail_on: str, as_of: int | None) -> i
         print_json(documents.check(result, code))
         return code
     print_table(
-        ("DUTY", "SEVERITY", "MET", "FAIL", "NOT SHOWN", "N/A", "STALE", "OWED BY", "FAILING"),
+        (
+            "DUTY",
+            "SEVERITY",
+            "MET",
+            "FAIL",
+            "NOT SHOWN",
+            "N/A",
+            "WAIVED",
+            "STALE",
+            "OWED BY",
+            "FAILING",
+        ),
         (
             (
                 tally.duty.id,
@@ -67,6 +78,7 @@ def command(only: str, regime: str | None, fail_on: str, as_of: int | None) -> i
                 f"✘ {tally.of(Outcome.NOT_MET)}" if tally.failing else 0,
                 tally.of(Outcome.NOT_SHOWN) + tally.of(Outcome.ERROR),
                 tally.of(Outcome.NOT_APPLICABLE),
+                f"◐ {n}" if (n := tally.of(Outcome.WAIVED)) else 0,
                 tally.stale,
                 " ".join(party.value for party in tally.owed),
                 _whom(tally.failing, tally.since, result.as_of),

@@ -74,7 +74,7 @@ as_of_option = click.option(
 def open_desk(*, turn: bool = True) -> Iterator[Desk]:
     """Open the store; with `turn` write first what the clock alone has turned."""
     # heavy rooms are loaded only once a command really runs
-    from ..fleet.clock import advance
+    from ..fleet.clock import advance, is_due
     from ..fleet.context import Context
     from ..fleet.judging import Judge
     from ..store import Store
@@ -85,7 +85,7 @@ def open_desk(*, turn: bool = True) -> Iterator[Desk]:
         context = Context(store, policy)
         context.refresh()
         desk = Desk(store, context, policy, now)
-        if turn and store.due(now):
+        if turn and is_due(context, now):
             advance(context, Judge(desk.catalogue), now=now)
         yield desk
 

@@ -92,7 +92,7 @@ def show(ref: str, everything: bool, as_of: int | None) -> int:
             print(f"    {plain(because)}")
     if view.if_sold:
         print(f"  own use: would fail {view.if_sold[0]} of {view.if_sold[1]} if sold")
-    shown = view.proofs if everything else (*view.failing, *view.open)
+    shown = view.proofs if everything else (*view.failing, *view.open, *view.waived)
     for proof in shown:
         said = proof.said
         print(f"\n{OUTCOME_GLYPH[said.outcome]} {said.outcome.value}  {proof.duty.id}")

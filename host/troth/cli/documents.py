@@ -188,6 +188,7 @@ def check(result: Check, exit_code: int) -> dict[str, Any]:
                 "failing": list(ruling.failing),
                 "silent": ruling.silent,
                 "upcoming": list(ruling.coming),
+                "waived": list(ruling.waived),
                 "breaches": [
                     {
                         "duty": breach.duty,

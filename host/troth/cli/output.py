@@ -38,6 +38,7 @@ _EXITS = {
             "scenario",
             "statement",
             "usage",
+            "waiver",
         ),
         USAGE,
     ),

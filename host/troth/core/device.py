@@ -56,6 +56,10 @@ class Registration:
     placed_on_market: int | None = None  # unix s; None: own use, never placed
     lifecycle: Lifecycle = Lifecycle.ACTIVE
     provisioning: Provisioning | None = None
+    # no names of rules: what a waiver may go by
+    site: str | None = None
+    tags: tuple[str, ...] = ()
+    created: int | None = None  # when it was enrolled, unix s
 
 
 class Observed(NamedTuple):  # made anew for each report: a fifth of the price of a data class

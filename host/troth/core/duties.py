@@ -11,12 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from . import party
 from .claims import DeviceClaims
 from .device import Observed, Profile, Registration
 from .reference import Reference, Statement
+
+if TYPE_CHECKING:
+    from .waiver import Waiver
 
 
 class Outcome(StrEnum):
@@ -88,6 +91,7 @@ class Facts(NamedTuple):
     now: int
     profile: Profile = Profile.P0
     must_show: frozenset[str] = frozenset()  # d. names this profile must show (board.toml)
+    waivers: tuple[Waiver, ...] = ()  # those for this unit, over or not
 
 
 @dataclass(frozen=True, slots=True)

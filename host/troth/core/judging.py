@@ -25,6 +25,7 @@ from .verdict import (
     next_change,
     state_of,
 )
+from .waiver import covered
 
 _KEPT = 65_536  # units, about 1 kB each
 _SETS = 1024
@@ -121,7 +122,8 @@ class Judge:
 
     def _afresh(self, facts: Facts) -> Verdict:
         chosen, set_turns = self._binding(facts.u, facts.now)
-        given, appraisals = self._answer(facts)
+        given, found = self._answer(facts)
+        appraisals = covered(facts, self.catalogue.duties, found)
         asked = [(duty, each) for duty, each in given if _is_asked_anew(duty, each)]
         outcomes = {each.duty: each.outcome for each in appraisals}
         verdict = Verdict(
@@ -212,4 +214,5 @@ def _is_of_the_instant(duty: Duty) -> bool:
 def _steady(facts: Facts) -> tuple[object, ...]:
     """All that a rule may ask but what every report moves; the same objects compare at once."""
     seen = _seen_steady(facts.v)
-    return facts.d, facts.r, facts.u, facts.m, facts.profile, facts.must_show, seen
+    of_unit = facts.u, facts.m, facts.profile, facts.must_show, facts.waivers
+    return facts.d, facts.r, *of_unit, seen

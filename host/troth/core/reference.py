@@ -58,6 +58,8 @@ class Policy:
     max_boots_24h: int = 24
     fix_grace: int = 30 * 86_400  # s
     anchors: tuple[str, ...] = ()  # sha-256 hex of the DER of approved trust anchors
+    grace_after_enrolment: int = 0  # s
+    waiver_four_eyes: bool = False  # who approves a waiver is another than who asks for it
 
 
 @dataclass(frozen=True, slots=True)

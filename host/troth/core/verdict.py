@@ -26,6 +26,7 @@ from .duties import (
     appraise,
     first_after,
 )
+from .waiver import covered
 
 
 class State(StrEnum):
@@ -259,7 +260,7 @@ def grave_duties(duties: tuple[Duty, ...]) -> frozenset[str]:
 
 def judge(facts: Facts, catalogue: Catalogue) -> Verdict:
     """Answer every duty and reach the state; pure, total, never raises."""
-    appraisals = appraise(facts, catalogue.duties)
+    appraisals = covered(facts, catalogue.duties, appraise(facts, catalogue.duties))
     chosen = duty_set(catalogue, facts.u, facts.now)
     outcomes = {each.duty: each.outcome for each in appraisals}
     return Verdict(

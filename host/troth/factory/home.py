@@ -31,6 +31,8 @@ max_reconnects_per_h = 600
 max_boots_24h = 24
 fix_grace_days = 30          # how long a released fix may wait before it is owed
 challenge_ttl_s = 300
+grace_after_enrolment_h = 0  # for so long a new unit's own shortfalls count as waived
+waiver_four_eyes = false     # true: who approves a waiver is not who asked for it
 
 # trust anchors that boards may pin: SHA-256 of the certificate's DER
 anchors = ["{anchor}"]

@@ -17,6 +17,7 @@ from .units import Unit, list_units
 from .words import SEVERITIES
 
 BASELINE = "troth-baseline"
+_SHORT = (Outcome.NOT_MET, Outcome.WAIVED)
 Answers = Mapping[str, IntervalRow]  # one unit's, by duty
 
 
@@ -54,6 +55,7 @@ class Ruling:
     breaches: tuple[Breach, ...]
     silent: int  # units of which nothing can be said
     coming: tuple[str, ...]  # its duties that are not in force yet: no outcome, and no breach
+    waived: tuple[str, ...] = ()  # its duties that somebody lets rest; the law does not
 
     @property
     def words(self) -> str:
@@ -61,7 +63,7 @@ class Ruling:
             return "falls short" if self.failing else "holds"
         if self.breaches:
             return "evidence of breach"
-        return "no evidence of breach"
+        return "no evidence of breach" + (" beyond what is waived" if self.waived else "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,13 +184,17 @@ def _rule(
 ) -> Ruling:
     found: dict[tuple[str, str, str, Party], list[str]] = {}
     failing: dict[str, None] = {}
+    waived: dict[str, None] = {}
     concerned = [unit for unit in units if regime.id in unit.regimes]
     for unit in concerned:
         for line in regime.lines:
             answer = answers[unit.row.id].get(line.duty)
-            if answer is None or answer.appraisal.outcome is not Outcome.NOT_MET:
+            if answer is None or answer.appraisal.outcome not in _SHORT:
                 continue
             if not unit.registration or force(line, regime, unit.registration, now) != Force.BINDS:
+                continue
+            if answer.appraisal.outcome is Outcome.WAIVED:
+                waived[line.duty] = None
                 continue
             failing[line.duty] = None
             party = answer.appraisal.owed_by
@@ -202,6 +208,7 @@ def _rule(
         tuple(Breach(*key[:3], tuple(names), key[3]) for key, names in found.items()),
         sum(unit.state in (State.STALE, State.UNKNOWN) for unit in concerned),
         _coming(regime, concerned, now),
+        tuple(waived),
     )
 
 

@@ -1,14 +1,19 @@
 """What the clock alone changes: silence makes stale, a date makes a duty (THREATS R4, 127).
 
 A written answer holds until its `until`. From then on readers must not show it as if it still
-did: `standing` judges the last report again, and `advance` writes what has turned.
+did: `standing` judges the last report again, and `advance` writes what has turned, from the very
+instant at which it turned, however late that is noticed.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ..core.verdict import Verdict
 from .context import Context
 from .judging import Judge
+
+_MOST_STEPS = 200  # a rule whose instants never end must not hold the clock up
 
 
 def standing(context: Context, judge: Judge, device: str, *, now: int) -> Verdict | None:
@@ -22,13 +27,47 @@ def advance(context: Context, judge: Judge, *, now: int, everyone: bool = False)
     """Write the transitions that are due; `everyone` after the references changed."""
     generation = context.refresh()
     store = context.store
-    due = tuple(store.states()) if everyone else store.due(now)
-    turned = 0
-    for device in due:
-        facts = context.standing_facts(device, now=now)
-        if facts is None:
-            continue
-        verdict = judge.judge(facts)
-        subjects = context.subjects(facts)
-        turned += store.turn(device, verdict, subjects, at=now, references=generation)
+    if store.has_expired_waiver(now):
+        store.end_expired_waivers(now)
+    due = store.due(now)
+    turned = sum(_catch_up(context, judge, device, generation, now) for device in due)
+    if everyone:
+        others = set(store.states()).difference(due)
+        turned += rejudge(context, judge, others, now=now)
     return turned
+
+
+def rejudge(context: Context, judge: Judge, devices: Iterable[str], *, now: int) -> int:
+    """Judge these by what the records say now; returns how many turned."""
+    generation = context.refresh()
+    return sum(_turn(context, judge, device, generation, at=now, now=now)[0] for device in devices)
+
+
+def is_due(context: Context, now: int) -> bool:
+    return bool(context.store.due(now)) or context.store.has_expired_waiver(now)
+
+
+def _catch_up(context: Context, judge: Judge, device: str, generation: int, now: int) -> bool:
+    """Each turn at its own instant, by today's records, then as it stands now."""
+    written = context.store.state(device)
+    at = written.until if written else None
+    moved = False
+    for _ in range(_MOST_STEPS):
+        if at is None or at >= now:
+            break
+        turned, at = _turn(context, judge, device, generation, at=at, now=now)
+        moved = moved or turned
+    turned, _ = _turn(context, judge, device, generation, at=now, now=now)
+    return moved or turned
+
+
+def _turn(
+    context: Context, judge: Judge, device: str, generation: int, *, at: int, now: int
+) -> tuple[bool, int | None]:
+    facts = context.standing_facts(device, now=at)
+    if facts is None:
+        return False, None
+    verdict = judge.judge(facts)
+    subjects = context.subjects(facts)
+    moved = context.store.turn(device, verdict, subjects, at=at, references=generation, noticed=now)
+    return moved, verdict.until

@@ -240,6 +240,7 @@ class Context:
             now,
             standing.profile,
             standing.must_show,
+            standing.waivers,
         )
 
     def _load_signer(self, kid: bytes) -> Signer | None:
@@ -272,6 +273,9 @@ class Context:
             placed_on_market=row.placed_on_market,
             lifecycle=row.lifecycle,
             provisioning=self.store.provisioning(row.id),
+            site=row.site,
+            tags=row.tags,
+            created=row.created,
         )
 
     def _load_history(self, device: str, epoch: int) -> History:

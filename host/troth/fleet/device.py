@@ -83,8 +83,13 @@ class DeviceView:
         return tuple(p for p in self.proofs if p.binds and p.said.outcome in undecided)
 
     @property
+    def waived(self) -> tuple[Proof, ...]:
+        """Binding duties that somebody lets rest until a day; judged all the same."""
+        return tuple(p for p in self.proofs if p.binds and p.said.outcome is Outcome.WAIVED)
+
+    @property
     def held(self) -> tuple[Proof, ...]:
-        shown = (*self.failing, *self.open)
+        shown = (*self.failing, *self.open, *self.waived)
         return tuple(proof for proof in self.proofs if proof.binds and proof not in shown)
 
     @property
@@ -164,9 +169,11 @@ def _holding(binding: list[Proof]) -> str:
     met = sum(proof.said.outcome is Outcome.MET for proof in binding)
     absent = sum(proof.said.outcome is Outcome.NOT_APPLICABLE for proof in binding)
     not_shown = sum(proof.said.outcome is Outcome.NOT_SHOWN for proof in binding)
+    waived = sum(proof.said.outcome is Outcome.WAIVED for proof in binding)
     words = [f"{met} of {count(len(binding), 'duty')} met"]
     words += [f"{absent} not applicable"] if absent else []
     words += [f"{not_shown} not shown"] if not_shown else []
+    words += [f"{waived} waived"] if waived else []
     return ", ".join(words) + f", {assurance(binding)} assurance."
 
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ..core.claims import ClaimsSet, DeviceClaims
 from ..core.device import Profile, Registration, fuse_regressions
 from ..core.reference import Policy, Reference, Release, Statement, resolve
+from ..core.waiver import Waiver, grace
 from ..store import Store
 from .boards import must_show
 
@@ -22,6 +23,7 @@ class Yardstick(NamedTuple):
     support_end: int | None
     profile: Profile
     must_show: frozenset[str]
+    waivers: tuple[Waiver, ...]
 
 
 class Yardsticks:
@@ -34,6 +36,7 @@ class Yardsticks:
         self._support: dict[str, int | None] = {}
         self._statements: dict[str, Statement] = {}
         self._releases: dict[tuple[str, str], tuple[Release, ...]] = {}
+        self._waivers: tuple[Waiver, ...] | None = None
 
     def forget(self) -> None:
         """The records are others than before."""
@@ -41,6 +44,7 @@ class Yardsticks:
         self._support.clear()
         self._statements.clear()
         self._releases.clear()
+        self._waivers = None
 
     def of(self, unit: Registration, claims_set: ClaimsSet) -> Yardstick:
         """The very same one for as long as the unit reports the same set."""
@@ -64,7 +68,15 @@ class Yardsticks:
             self._support_end(unit.model),
             profile,
             must_show(unit.chip, profile),
+            self._waivers_for(unit),
         )
+
+    def _waivers_for(self, unit: Registration) -> tuple[Waiver, ...]:
+        if self._waivers is None:
+            self._waivers = tuple(row.waiver for row in self._store.waivers())
+        ours = tuple(waiver for waiver in self._waivers if waiver.is_for(unit))
+        late = grace(unit, self._policy.grace_after_enrolment)
+        return ours if late is None else (*ours, late)
 
     def _reference(self, unit: Registration, said: DeviceClaims) -> Reference:
         approved = self._store.baselines(unit.device, unit.model)

@@ -16,6 +16,8 @@ from .rows import (
     SetRow,
     StatementRow,
     StateRow,
+    WaiverEnd,
+    WaiverRow,
 )
 from .store import Store
 
@@ -40,4 +42,6 @@ __all__ = [
     "Store",
     "StoreUnavailable",
     "Subjects",
+    "WaiverEnd",
+    "WaiverRow",
 ]

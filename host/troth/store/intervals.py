@@ -138,6 +138,7 @@ class Changes:
         at: int,
         evidence: int | None,
         words: tuple[bytes, int],
+        late: bool = False,
     ) -> tuple[str, ...]:
         """Weigh one verdict against what holds; returns the duties whose answer changed."""
         last = self.memory.last.get(verdict.device)
@@ -155,14 +156,19 @@ class Changes:
             now = held.get(said.duty)
             if now is not None and not _differs(now.said, said, reworded):
                 continue
+            if late and now is not None and at < now.since:
+                continue  # what many units share was answered since
             changed.append(said.duty)
             if now is not None:
                 self._close(now, at)
             self._open(key, held, said, at=at if now is None else max(at, now.since), by=evidence)
         self._state(conn, verdict, ids, at, evidence)
-        self.memory.last[verdict.device] = _Last(
-            verdict.appraisals, verdict.duty_set, verdict.state, subjects, words
-        )
+        if late:
+            self.memory.last.pop(verdict.device, None)
+        else:
+            self.memory.last[verdict.device] = _Last(
+                verdict.appraisals, verdict.duty_set, verdict.state, subjects, words
+            )
         return tuple(changed)
 
     def write(self, conn: Connection) -> None:
@@ -275,18 +281,24 @@ def turn(
     *,
     at: int,
     references: int,
+    noticed: int,
 ) -> bool:
-    """Write what no report changed; the head keeps the instant of the last report."""
+    """Write what no report changed; the head keeps the instant of the last report.
+
+    It holds from `at`, and the audit chain says when it was `noticed`.
+    """
     changes = Changes.begin(conn, memory)
     before = memory.words.get(("unit", device))
     words = (before[0] if before else _last_digest(conn, device), references)
-    changed = changes.add(conn, verdict, subjects, at=at, evidence=None, words=words)
+    changed = changes.add(
+        conn, verdict, subjects, at=at, evidence=None, words=words, late=at < noticed
+    )
     changes.write(conn)
     conn.execute(update(_heads).where(_heads.c.device == device).values(until=verdict.until))
     moved = bool(changed or changes.opening_states)
     if moved:
         detail = f"{verdict.state.value} {' '.join(changed)}".strip()
-        audit.append(conn, at, "clock", "verdict.turned", device, detail)
+        audit.append(conn, noticed, "clock", "verdict.turned", device, detail)
     return moved
 
 

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from ..core.claims import Token
 from ..core.device import Provisioning
 from ..core.reference import Statement
-from . import audit, evidence, references, registry, timeline
+from . import audit, evidence, references, registry, timeline, waivers
 from .engine import Engines
 from .rows import (
     AuditRow,
@@ -26,6 +26,7 @@ from .rows import (
     SetRow,
     StatementRow,
     StateRow,
+    WaiverRow,
 )
 
 T = TypeVar("T")
@@ -97,6 +98,18 @@ class Reading:
     def baselines(self, device: str | None, model: str | None) -> tuple[BaselineRow, ...]:
         """Approvals that hold for this device id or this model; all when both are None."""
         return self._read(lambda conn: references.baselines(conn, device, model))
+
+    def waivers(self) -> tuple[WaiverRow, ...]:
+        """All waivers that ever were, oldest first, ended ones included."""
+        return self._read(waivers.every)
+
+    def waiver(self, ref: str) -> WaiverRow | None:
+        """One waiver by its id or the beginning of it."""
+        return self._read(lambda conn: waivers.one(conn, ref))
+
+    def has_expired_waiver(self, now: int) -> bool:
+        """Did a waiver run out whose end is not on record yet?"""
+        return self._read(lambda conn: waivers.has_expired(conn, now))
 
     def challenge(self, session: str) -> ChallengeRow | None:
         """A challenge by its session, spent or not."""

@@ -9,6 +9,7 @@ from ..core.duties import Appraisal
 from ..core.freshness import Challenge
 from ..core.reference import Release, Statement
 from ..core.verdict import State
+from ..core.waiver import Waiver
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +175,26 @@ class BaselineRow:
     at: int
     by: str
     record: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverEnd:
+    """How a waiver ended: revoked, or expired by the clock alone."""
+
+    at: int
+    how: str  # revoked expired
+    by: str
+    because: str = ""
+    record: bytes = b""  # the signed revocation
+
+
+@dataclass(frozen=True, slots=True)
+class WaiverRow:
+    """A waiver with its signed record, and its end once it came."""
+
+    waiver: Waiver
+    record: bytes
+    end: WaiverEnd | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -258,6 +258,45 @@ heads = Table(
     Column("until", _ID, index=True),
 )
 
+waivers = Table(
+    "waivers",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("duty", String(64), nullable=False),
+    Column("scope", String(8), nullable=False),
+    Column("subject", String(128), nullable=False),
+    Column("justification", Text, nullable=False),
+    Column("ticket", String(128), nullable=False),
+    Column("requested_by", String(64), nullable=False),
+    Column("approved_by", String(64), nullable=False),
+    Column("party", String(16), nullable=False),
+    Column("compensating", Text, nullable=False),
+    Column("created", _ID, nullable=False),
+    Column("expires", _ID, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+)
+
+# a waiver is never changed: that it was revoked, or that its day came, is a row of its own
+waiver_ends = Table(
+    "waiver_ends",
+    metadata,
+    Column("waiver", String(64), ForeignKey("waivers.id"), primary_key=True),
+    Column("at", _ID, nullable=False),
+    Column("how", String(8), nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("because", Text, nullable=False),
+    Column("record", LargeBinary, nullable=False),
+)
+
+# by which rules and policy everybody was last judged, and what the records were then
+judged = Table(
+    "judged",
+    metadata,
+    Column("id", Integer, CheckConstraint("id = 1", name="single"), primary_key=True),
+    Column("rules", String(64), nullable=False),
+    Column("generation", _ID, nullable=False),
+)
+
 audit = Table(
     "audit",
     metadata,

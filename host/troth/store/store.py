@@ -17,11 +17,12 @@ from ..core.device import Provisioning
 from ..core.freshness import Challenge
 from ..core.reference import Release, Statement
 from ..core.verdict import Verdict
-from . import audit, evidence, intervals, references, registry
+from ..core.waiver import Waiver
+from . import audit, evidence, intervals, references, registry, waivers
 from .changes import Accepted, Recorded, Refused, Spent, Subjects
 from .engine import Engines, StoreUnavailable, open_engines
 from .reading import Reading
-from .rows import DeviceRow, KeyRow
+from .rows import DeviceRow, KeyRow, WaiverEnd
 from .writer import Writer
 
 T = TypeVar("T")
@@ -164,6 +165,20 @@ class Store(Reading):
             )
         )
 
+    # --- waivers ------------------------------------------------------------------------------
+
+    def add_waiver(self, waiver: Waiver, record: bytes) -> None:
+        """Keep a verified signed waiver; audited under who approved it."""
+        self._write(lambda conn: waivers.add(conn, waiver, record))
+
+    def revoke_waiver(self, ident: str, end: WaiverEnd) -> None:
+        """Keep a verified signed revocation. Trouble `waiver.ended`."""
+        self._write(lambda conn: waivers.revoke(conn, ident, end))
+
+    def end_expired_waivers(self, now: int) -> tuple[Waiver, ...]:
+        """Note those whose day has come, an audit event each, once."""
+        return self._write(lambda conn: waivers.end_expired(conn, now))
+
     # --- challenges and messages ------------------------------------------------------------
 
     def issue(self, challenge: Challenge, *, wait: bool = True) -> None:
@@ -196,12 +211,29 @@ class Store(Reading):
         return self._writer.submit_many(self._record, changes)
 
     def turn(
-        self, device: str, verdict: Verdict, subjects: Subjects, *, at: int, references: int = 0
+        self,
+        device: str,
+        verdict: Verdict,
+        subjects: Subjects,
+        *,
+        at: int,
+        references: int = 0,
+        noticed: int | None = None,
     ) -> bool:
-        """Write what the clock or the references alone changed (no evidence); False: nothing."""
+        """Write what the clock or the references alone changed (no evidence); False: nothing.
+
+        Noticed later than it turned, it overrules no answer that is younger.
+        """
         return self._write(
             lambda conn: intervals.turn(
-                conn, device, verdict, subjects, self._memory, at=at, references=references
+                conn,
+                device,
+                verdict,
+                subjects,
+                self._memory,
+                at=at,
+                references=references,
+                noticed=at if noticed is None else noticed,
             )
         )
 
