@@ -28,33 +28,35 @@ def forget(*names):
 
 # Who this board is; the same before and after enrolment.
 def identify():
-    from . import firm, identity
-    from .keys import soft
+    from . import firm, identity, keys
 
-    key = soft.load()
-    return {
+    said = {
         "chip": firm.chip(),
         "mac": identity.mac().hex(),
         "version": VERSION,
         "build": "P2" if identity.hardened() else "P0",
         "frozen": identity.frozen(),
         "sealed": identity.sealed(),
-        "key": key.public.hex() if key else None,
     }
+    said.update(keys.describe())
+    return said
 
 
-# Makes the board's key, once, and shows the fuses that the host keeps as provisioning record.
+# Makes the board's key, once, or proves the one in its silicon; shows the fuses that the host keeps
+# as provisioning record.
 def enroll():
-    from . import firm, identity
-    from .keys import soft
+    from . import firm, identity, keys
 
-    key = soft.create()
+    signer, settings = keys.chosen()
+    key = signer.create(settings)
     return {
-        "public_key": key.public.hex(),
+        "public_key": key.public.hex() if key.public else None,
         "fuses": firm.fuses()["fuses"].hex(),
         "chip": firm.chip(),
         "mac": identity.mac().hex(),
-        "key_origin": soft.ORIGIN,
+        "key_origin": signer.ORIGIN,
+        "alg": key.alg,
+        "kid": key.kid.hex(),
     }
 
 
@@ -120,12 +122,14 @@ def _board():
 
 def _key():
     gc.collect()
-    from .keys import soft
+    from . import keys
 
-    key = soft.load()
+    signer, settings = keys.chosen()
+    key = signer.load(settings)
     if key is None:
         raise Trouble("key.missing", "this board has no key yet: enroll it first")
     gc.collect()
-    from . import p256  # noqa: F401  (now, while there is room to compile it)
+    if signer.ORIGIN == "nvs":
+        from . import p256  # noqa: F401  (now, while there is room to compile it)
 
     return key

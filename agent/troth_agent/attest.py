@@ -28,7 +28,7 @@ class Evidence:
         self.claims_set = claims_set
         self.digest = sha256(claims_set).digest()
         payload = token(nonce, self.digest, session)
-        self._token = cose.sign1(payload, key.kid, key.sign)
+        self._token = cose.seal(payload, key)
 
     # for a verifier that knows the claims-set: application/eat+cwt
     def bare(self):

@@ -1,15 +1,19 @@
-# COSE_Sign1 with ES256 (RFC 9052 section 4.2, RFC 9053 section 2.1) as troth.cddl asks.
+# COSE_Sign1 with ES256 and COSE_Mac0 with HMAC 256/256 (RFC 9052 sections 4.2 and 6.2, RFC 9053
+# sections 2.1 and 3.1) as troth.cddl asks; which of the two, the key's algorithm says.
 from hashlib import sha256
 
 from micropython import const
 
 from . import cbor
 
+ES256 = -7
+HMAC_256 = 5
+
+_MAC0 = const(17)
 _SIGN1 = const(18)
 _ALG = const(1)
 _KID = const(4)
 _TYP = const(16)
-_ES256 = const(-7)
 _EAT_CWT = const(263)  # Content-Format of application/eat+cwt
 
 
@@ -19,8 +23,9 @@ def key_id(public):
     return sha256(cbor.encode(key)).digest()[:8]
 
 
-# `sign` takes the SHA-256 digest of the Sig_structure and gives r || s.
-def sign1(payload, kid, sign):
-    protected = cbor.encode({_ALG: _ES256, _KID: kid, _TYP: _EAT_CWT})
-    digest = sha256(cbor.encode(["Signature1", protected, b"", payload])).digest()
-    return cbor.Tag(_SIGN1, [protected, {}, payload, sign(digest)])
+# The key signs the whole Sig_structure, or MACs the whole MAC_structure.
+def seal(payload, key):
+    tag, context = (_MAC0, "MAC0") if key.alg == HMAC_256 else (_SIGN1, "Signature1")
+    protected = cbor.encode({_ALG: key.alg, _KID: key.kid, _TYP: _EAT_CWT})
+    structure = cbor.encode([context, protected, b"", payload])
+    return cbor.Tag(tag, [protected, {}, payload, key.sign(structure)])

@@ -8,7 +8,8 @@ PATH = "/troth.json"
 
 
 # The validated settings as a plain dict (a dict lets this module leave the heap): oemid, hwmodel,
-# swname, swversion, interval_s, url, ca, and scheme; the last three are None before provisioning.
+# swname, swversion, interval_s, soft_key (is the key in NVS?), url, ca, and scheme; the last three
+# are None before provisioning.
 def read(root=""):
     try:
         with open(root + PATH) as file:
@@ -38,6 +39,7 @@ def check(said):
         "url": url,
         "ca": ca,
         "scheme": url.split("://")[0] if url else None,
+        "soft_key": said.get("signer", "soft") == "soft",
     }
 
 

@@ -35,7 +35,7 @@ def facts(board, found):
     said["webrepl_on"] = _webrepl_on()
     said.update(_wifi())
     said.update(_link(board))
-    _count(said, *found)
+    _count(said, settings.get("soft_key", True), *found)
     if "ap_auth" in said or not said["ap_on"]:
         said["cfg_digest"] = claims.settings_digest(
             settings["interval_s"],
@@ -46,13 +46,13 @@ def facts(board, found):
     return said
 
 
-def _count(said, code, agent, literals):
+def _count(said, soft_key, code, agent, literals):
     said["code_digest"] = code
     if agent and not identity.frozen():
         said["agent_digest"] = agent
     if "nvs_enc" in said:
         exposed = 0 if _is_encrypted("vfs") else literals
-        said["plain_secrets"] = exposed + (0 if said["nvs_enc"] else 1)
+        said["plain_secrets"] = exposed + (0 if said["nvs_enc"] or not soft_key else 1)
 
 
 # The agent's own link: it never talks to a server that its pinned CA does not vouch for

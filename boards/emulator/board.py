@@ -89,7 +89,7 @@ class Board:
     def first_boot(self) -> None:
         """The line's first boot formats the flash and lays the ordered files on it."""
         files = self.order.files
-        jobs = (
+        jobs: list[dict[str, object]] = (
             [
                 {"put": "/" + p.relative_to(files).as_posix(), "from": str(p.resolve())}
                 for p in sorted(files.rglob("*"))
@@ -98,6 +98,8 @@ class Board:
             if files
             else []
         )
+        if self.order.signer != "soft":
+            jobs.append({"settings": "/troth.json", "set": {"signer": self.order.signer}})
         self.workbench({"stock": "boot.py"}, *jobs)
 
     def power_on(self) -> None:

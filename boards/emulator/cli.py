@@ -8,12 +8,14 @@ import json
 import re
 import sys
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from emulator import control
 from emulator.chips import PROFILES, chip_ids, load_chip
 from emulator.folder import Order
+from emulator.hardware_key import SIGNERS, signer_of
 from emulator.trouble import BOARD, USAGE, Trouble
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
@@ -56,6 +58,10 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("-n", type=int, default=1, metavar="N", help="how many boards")
     run.add_argument("--chip", default="esp32c3", choices=chip_ids())
     run.add_argument("--profile", default="P0", choices=PROFILES)
+    run.add_argument("--signer", choices=SIGNERS, help="default: efuse-hmac on P1, else soft")
+    run.add_argument(
+        "--hmac-master", type=Path, metavar="FILE", help="derive the fuse key; default: random"
+    )
     run.add_argument("--fault", metavar="F", help="see `troth emu faults`")
     run.add_argument("--files", type=Path, metavar="DIR", help="your main.py and what it needs")
     run.add_argument("--app", type=Path, metavar="APP.BIN", help="the app image to run as")
@@ -137,8 +143,18 @@ def _orders(asked: argparse.Namespace) -> list[Order]:
         name = base if asked.name and asked.n == 1 else f"{base}-{number}"
         if name not in taken or (asked.name and asked.n == 1):
             names.append(name)
+    signer = signer_of(load_chip(asked.chip), asked.profile, asked.signer)
     return [
-        Order(name, asked.chip, asked.profile, asked.files, asked.app, asked.fault)
+        Order(
+            name,
+            asked.chip,
+            asked.profile,
+            asked.files,
+            asked.app,
+            asked.fault,
+            signer=signer,
+            hmac_master=asked.hmac_master,
+        )
         for name in names
     ]
 
@@ -155,7 +171,7 @@ def _scenario(path: Path) -> list[Order]:
 
 
 _KEYS = {"name": str, "chip": str, "profile": str, "files": str, "app": str, "fault": str}
-_ALL_KEYS: dict[str, type] = {**_KEYS, "serial": int}
+_ALL_KEYS: dict[str, type] = {**_KEYS, "signer": str, "hmac_master": str, "serial": int}
 
 
 _BOARD_FIX = f'a [[board]] has name = "..." and may have {", ".join(list(_ALL_KEYS)[1:])}'
@@ -169,10 +185,14 @@ def _order(row: object, path: Path) -> Order:
             raise Trouble("scenario.key", what, _BOARD_FIX, USAGE)
     if "name" not in said:
         raise Trouble("scenario.key", f"{path}: a [[board]] has no name", _BOARD_FIX, USAGE)
-    for key in ("files", "app"):
+    for key in ("files", "app", "hmac_master"):
         if key in said:
             said[key] = path.parent / said[key]
-    return Order(**said)
+    order = Order(**said)
+    if order.profile not in PROFILES:
+        return order  # refused with its own words, with all the others
+    signer = signer_of(load_chip(order.chip), order.profile, said.get("signer"))
+    return replace(order, signer=signer)
 
 
 def _check(orders: list[Order]) -> None:
@@ -198,7 +218,7 @@ def _check(orders: list[Order]) -> None:
         taken.add(order.name)
         load_chip(order.chip)
         if order.profile not in PROFILES:
-            raise Trouble("profile.unknown", f"no profile {order.profile}", "P0 or P2", USAGE)
+            raise Trouble("profile.unknown", f"no profile {order.profile}", "P0, P1 or P2", USAGE)
         if order.serial is not None and not 0 <= order.serial < 1 << 24:
             raise Trouble("scenario.key", f"serial {order.serial} is no 24-bit number", "", USAGE)
         if order.fault:

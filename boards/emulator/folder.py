@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.chips import BOARDS, Chip, load_chip
 from emulator.efuse import new_fuses
+from emulator.hardware_key import burn_hmac
 from emulator.image import App, build_bootloader, build_image, sign_image
 
 if TYPE_CHECKING:
@@ -53,6 +54,8 @@ class Order:
     app: Path | None = None
     fault: str | None = None
     serial: int | None = None
+    signer: str = "soft"
+    hmac_master: Path | None = None
 
 
 def mac_of(order: Order) -> bytes:
@@ -69,8 +72,10 @@ def make_folder(at: Path, order: Order, spare_fuses: tuple[str, ...] = ()) -> No
     hardened = order.profile == "P2"
     at.mkdir(parents=True, exist_ok=True)
     mac = mac_of(order)
-    key = _boot_key() if hardened else None
+    key = _boot_key(chip) if hardened else None
     fuses = new_fuses(chip, mac, order.profile, key.digest() if key else None, spare_fuses)
+    if order.signer == "efuse-hmac":
+        burn_hmac(at, fuses, mac, order.hmac_master)
     (at / "efuse.bin").write_bytes(fuses.content())
     image = order.app.read_bytes() if order.app else stock_image(chip, order.profile)
     (at / "app.bin").write_bytes(image)
@@ -104,13 +109,13 @@ def release_image(
     if secure_version is None:
         secure_version = 1 if hardened else 0
     image = build_image(chip, App(name, version, secure_version, hardened))
-    return sign_image(image, _boot_key(key)) if hardened else image
+    return sign_image(image, _boot_key(chip, key)) if hardened else image
 
 
-def _boot_key(path: Path | None = None) -> BootKey:
+def _boot_key(chip: Chip, path: Path | None = None) -> BootKey:
     from emulator.signing import boot_key  # loading the crypto library takes longer than a boot
 
-    return boot_key(path)
+    return boot_key(path, chip.boot_schemes)
 
 
 def _facts(
@@ -139,6 +144,7 @@ def _facts(
         "efuse_base": chip.efuse_base,
         "cpu_hz": chip.cpu_hz,
         "pins": chip.pins,
+        "wifi": chip.wifi,
         "heap_bytes": chip.heap_bytes,
         "flash_size": chip.flash_bytes,
         "flash_encrypted": encrypts,

@@ -1,0 +1,49 @@
+# The signers behind one interface; "signer" in /troth.json names the one of this board.
+# A signer's module has ORIGIN, load(settings) -> key or None, and create(settings) -> tested key.
+# A key has kid, alg, public (x || y, or None for a MAC key) and sign(structure).
+import json
+
+from .. import Trouble
+
+_SETTINGS = "/troth.json"
+
+
+# The signer's module, and the settings that chose it. Only the chosen one is loaded.
+def chosen():
+    settings = _settings()
+    name = settings.get("signer", "soft")
+    if name == "soft":
+        from . import soft
+
+        return soft, settings
+    if name == "efuse-hmac":
+        from . import efuse_hmac
+
+        return efuse_hmac, settings
+    raise Trouble("signer.unknown", "%s: signer: want soft or efuse-hmac" % _SETTINGS)
+
+
+# What the host may know of this board's key; why there is none, when that is not plain.
+def describe():
+    key = None
+    said = {}
+    try:
+        signer, settings = chosen()
+        said["key_origin"] = signer.ORIGIN
+        key = signer.load(settings)
+    except Trouble as err:
+        said["key_trouble"] = err.code
+    said["key"] = key.public.hex() if key and key.public else None
+    said["kid"] = key.kid.hex() if key else None
+    said["alg"] = key.alg if key else None
+    return said
+
+
+# A board that is not provisioned yet has no settings; broken ones are the settings module's matter.
+def _settings():
+    try:
+        with open(_SETTINGS) as file:
+            said = json.load(file)
+    except (OSError, ValueError):
+        return {}
+    return said if isinstance(said, dict) else {}

@@ -1,5 +1,7 @@
 # A P-256 key made on the board and kept as a blob in NVS. It is never printed and never leaves;
 # in plain NVS whoever reads the flash has it, and the evidence says so (plain_secrets, nvs_enc).
+from hashlib import sha256
+
 from micropython import const
 
 import esp32
@@ -13,6 +15,8 @@ _SIZE = const(96)  # private || x || y
 
 
 class SoftKey:
+    alg = cose.ES256
+
     def __init__(self, blob, blind=True):
         self._private = bytes(blob[:32])
         self._blind = blind
@@ -20,16 +24,16 @@ class SoftKey:
         self.kid = cose.key_id(self.public)
 
     # The curve is the largest part of the agent: it is in the heap only while it signs.
-    def sign(self, digest):
+    def sign(self, structure):
         from .. import p256
 
-        signature = p256.sign(self._private, digest, self._blind)
+        signature = p256.sign(self._private, sha256(structure).digest(), self._blind)
         forget("p256", "curve", "p256_table")
         return signature
 
 
 # The board's key, or None before enrolment.
-def load():
+def load(_settings=None):
     blob = bytearray(_SIZE)
     try:
         size = esp32.NVS(_NAMESPACE).get_blob(_BLOB, blob)
@@ -41,7 +45,7 @@ def load():
 
 
 # Makes the key once; a second call gives the same. Kept only after it has signed and verified.
-def create():
+def create(_settings=None):
     key = load()
     if key is not None:
         return key

@@ -73,18 +73,37 @@ def enable_irq(_state=0):
 
 # The eFuse read registers, from the file that espefuse --virt reads and burns. Its bytes run
 # backwards: the register at base+o is the big-endian word that ends o bytes before the end.
+def _fuse(address):
+    fuses = _emu.read("efuse.bin")
+    end = len(fuses) - (address - _REGISTERS)
+    return int.from_bytes(fuses[end - 4 : end], "big") if 4 <= end <= len(fuses) else None
+
+
+_units = []
+
+
+# The HMAC peripheral; its key lies apart, as the fuse file shows a protected block as zeros.
+def _hmac():
+    if not _units:
+        from _hmac import Hmac
+
+        chip = _emu.facts["chip"]
+        _units.append(Hmac(chip, _fuse, lambda n: _emu.read("efuse-key%d.bin" % n, bytes(32))))
+    return _units[0]
+
+
 # Any other address is no memory of this board: the chip would take an exception.
 class _Mem:
     def __init__(self, width):
         self._width = width
 
     def _word(self, address):
-        offset = address - _REGISTERS
-        fuses = _emu.read("efuse.bin")
-        if not 0 <= offset <= len(fuses) - 4:
+        word = _fuse(address)
+        if word is None:
+            word = _hmac().read(address)
+        if word is None:
             _emu.panic("LoadProhibited")
-        end = len(fuses) - offset
-        return int.from_bytes(fuses[end - 4 : end], "big")
+        return word
 
     def __getitem__(self, address):
         if address % self._width:
@@ -92,9 +111,12 @@ class _Mem:
         shift = address % 4 * 8
         return self._word(address - address % 4) >> shift & (1 << 8 * self._width) - 1
 
-    # read registers ignore a write; burning needs the controller, which is not here
+    # read registers of fuses ignore a write; burning needs the controller, which is not here
     def __setitem__(self, address, value):
-        self[address]
+        if address % 4 or _fuse(address) is not None or self._width < 4:
+            self[address]
+        elif not _hmac().write(address, value & 0xFFFFFFFF):
+            _emu.panic("StoreProhibited")
 
 
 mem8 = _Mem(1)
