@@ -42,7 +42,7 @@ _EXITS = {
         ),
         USAGE,
     ),
-    **dict.fromkeys(("agent", "board", "chip", "port", "vm"), BOARD),
+    **dict.fromkeys(("agent", "board", "chip", "harden", "port", "vm"), BOARD),
     **dict.fromkeys(("server", "tls"), SERVER),
     **dict.fromkeys(
         ("cbor", "claim", "cose", "id", "nonce", "profile", "set", "sig", "size"), NOT_TRUSTED
