@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import click
 
+from ..core.device import Lifecycle
 from ..fleet.words import OUTCOME_GLYPH, STATE_GLYPH, ago, count, iso, plain
-from . import documents
+from . import documents, lifecycle
 from .desk import as_of_option, db_option, open_desk
 from .output import OK, json_option, print_json, wants_json
 from .tables import print_table
@@ -15,7 +16,11 @@ from .tables import print_table
 @json_option
 @db_option
 def command() -> None:
-    """List devices, show one with its proofs, read its history."""
+    """List devices, show one with its proofs, read its history, take one out of service."""
+
+
+for _step in (lifecycle.suspend, lifecycle.resume, lifecycle.retire, lifecycle.revoke_key):
+    command.add_command(_step)
 
 
 @command.command("list")
@@ -86,6 +91,8 @@ def show(ref: str, everything: bool, as_of: int | None) -> int:
         return OK
     print(f"{plain(view.row.name)}  {STATE_GLYPH[view.state]} {view.state.value}")
     print(f"  {plain(view.sentence, 500)}")
+    if view.row.lifecycle is not Lifecycle.ACTIVE:
+        print(f"  {view.row.lifecycle.value}: not in service")
     for account in view.accounts:
         print(f"  {account.party.value} owes {', '.join(account.duties)}")
         for because in account.because:

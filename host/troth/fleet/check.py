@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from ..core.device import Lifecycle
 from ..core.duties import Appraisal, Duty, Outcome, Party, Severity, Subject
 from ..core.verdict import Catalogue, Force, Regime, State, force
 from ..store.rows import IntervalRow
@@ -85,7 +86,7 @@ def check(
 ) -> Check:
     """Count every binding duty; with `regime` its duties, for the units that it concerns."""
     moment = now if as_of is None else as_of
-    units = tuple(unit for unit in list_units(context, as_of=as_of) if _named(unit, only))
+    units = tuple(unit for unit in list_units(context, as_of=as_of) if _in_scope(unit, only, as_of))
     answers = _answers(context, units, as_of)
     chosen = [each for each in catalogue.regimes if regime in (None, each.id)]
     duties = sorted(catalogue.duties, key=lambda duty: SEVERITIES.index(duty.severity))
@@ -105,8 +106,11 @@ def check(
     )
 
 
-def _named(unit: Unit, only: str) -> bool:
-    return not only or only in (unit.row.name, unit.row.id, unit.row.model)
+def _in_scope(unit: Unit, only: str, as_of: int | None) -> bool:
+    """All in service; one out of service when it is asked for by name, or was asked for then."""
+    if only:
+        return only in (unit.row.name, unit.row.id, unit.row.model)
+    return as_of is not None or unit.row.lifecycle is not Lifecycle.RETIRED
 
 
 def _answers(

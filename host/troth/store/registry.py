@@ -80,7 +80,13 @@ def enroll(conn: Connection, row: DeviceRow, key: KeyRow, *, at: int, actor: str
 
 
 def change(
-    conn: Connection, ident: str, changes: Mapping[str, object], *, at: int, actor: str
+    conn: Connection,
+    ident: str,
+    changes: Mapping[str, object],
+    *,
+    at: int,
+    actor: str,
+    why: str = "",
 ) -> DeviceRow:
     unknown = set(changes) - _CHANGEABLE
     if unknown:
@@ -98,7 +104,11 @@ def change(
             "device.duplicate", "another device has this name or MAC", why=str(err.orig)
         ) from err
     old = _device_values(before)
-    said = {name: [old[name], values[name]] for name in values if values[name] != old[name]}
+    said: dict[str, Any] = {
+        name: [old[name], values[name]] for name in values if values[name] != old[name]
+    }
+    if why:
+        said["why"] = why
     audit.append(conn, at, actor, "device.changed", ident, json.dumps(said, sort_keys=True))
     bump(conn)
     return after
@@ -138,13 +148,13 @@ def add_key(conn: Connection, row: KeyRow, *, at: int, actor: str) -> KeyRow:
     return made
 
 
-def revoke_key(conn: Connection, kid: bytes, *, at: int, actor: str) -> None:
+def revoke_key(conn: Connection, kid: bytes, *, at: int, actor: str, why: str = "") -> None:
     row = key(conn, kid)
     if row is None:
         raise Trouble("key.missing", f"no key {kid.hex()}", fix="troth device show DEVICE")
     if row.revoked is None:
         conn.execute(update(_keys).where(_keys.c.kid == kid).values(revoked=at))
-        audit.append(conn, at, actor, "key.revoked", row.device, kid.hex())
+        audit.append(conn, at, actor, "key.revoked", row.device, f"{kid.hex()} {why}".strip())
         bump(conn)
 
 

@@ -98,18 +98,20 @@ class Store(Reading):
         self._write(lambda conn: registry.enroll(conn, device, key, at=at, actor=actor))
 
     def change_device(
-        self, device: str, *, at: int, actor: str = "operator", **changes: object
+        self, device: str, *, at: int, actor: str = "operator", why: str = "", **changes: object
     ) -> DeviceRow:
         """Set registry fields (lifecycle, name, market, site ...) by device id; audited."""
-        return self._write(lambda conn: registry.change(conn, device, changes, at=at, actor=actor))
+        return self._write(
+            lambda conn: registry.change(conn, device, changes, at=at, actor=actor, why=why)
+        )
 
     def add_key(self, key: KeyRow, *, at: int, actor: str = "operator") -> KeyRow:
         """Bind a new key in a new epoch and revoke the old ones. Trouble `key.duplicate`."""
         return self._write(lambda conn: registry.add_key(conn, key, at=at, actor=actor))
 
-    def revoke_key(self, kid: bytes, *, at: int, actor: str = "operator") -> None:
+    def revoke_key(self, kid: bytes, *, at: int, actor: str = "operator", why: str = "") -> None:
         """From now on this key speaks for nobody."""
-        self._write(lambda conn: registry.revoke_key(conn, kid, at=at, actor=actor))
+        self._write(lambda conn: registry.revoke_key(conn, kid, at=at, actor=actor, why=why))
 
     def add_provisioning(
         self,

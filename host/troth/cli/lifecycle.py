@@ -1,0 +1,88 @@
+"""troth device suspend, resume, retire, revoke-key: one device in or out of service, audited."""
+
+from __future__ import annotations
+
+import click
+
+from ..fleet.words import iso, plain
+from .desk import db_option, open_desk
+from .output import OK, json_option, print_json, wants_json
+
+_why = click.option("--why", required=True, metavar="TEXT", help="the reason, kept in the audit")
+
+
+def _move(ref: str, step: str, why: str) -> int:
+    from ..fleet.lifecycle import move
+
+    with open_desk(turn=False) as desk:
+        moved = move(desk.store, ref, step, why=why, at=desk.now)
+    if wants_json():
+        print_json(
+            {
+                "schema": "troth/lifecycle/1",
+                "device": moved.row.id,
+                "name": moved.row.name,
+                "before": moved.before.value,
+                "after": moved.row.lifecycle.value,
+                "at": iso(desk.now),
+            }
+        )
+    else:
+        print(f"{plain(moved.row.name)}  {moved.before.value} -> {moved.row.lifecycle.value}")
+    return OK
+
+
+@click.command()
+@click.argument("ref", metavar="DEVICE")
+@_why
+@json_option
+@db_option
+def suspend(ref: str, why: str) -> int:
+    """Note that a device is set aside; it is judged and counted all the same."""
+    return _move(ref, "suspend", why)
+
+
+@click.command()
+@click.argument("ref", metavar="DEVICE")
+@_why
+@json_option
+@db_option
+def resume(ref: str, why: str) -> int:
+    """Put a suspended device back into service."""
+    return _move(ref, "resume", why)
+
+
+@click.command()
+@click.argument("ref", metavar="DEVICE")
+@_why
+@json_option
+@db_option
+def retire(ref: str, why: str) -> int:
+    """Take a device out of service for good: `troth check` counts it no more."""
+    return _move(ref, "retire", why)
+
+
+@click.command("revoke-key")
+@click.argument("ref", metavar="DEVICE")
+@click.option("--why", default="", metavar="TEXT", help="the reason, kept in the audit")
+@json_option
+@db_option
+def revoke_key(ref: str, why: str) -> int:
+    """Believe this device's key no more; it cannot be undone, only a new key can be enrolled."""
+    from ..fleet import lifecycle
+
+    with open_desk(turn=False) as desk:
+        row, kid = lifecycle.revoke_key(desk.store, ref, why=why, at=desk.now)
+    if wants_json():
+        print_json(
+            {
+                "schema": "troth/revoked/1",
+                "device": row.id,
+                "name": row.name,
+                "key": kid.hex(),
+                "at": iso(desk.now),
+            }
+        )
+    else:
+        print(f"{plain(row.name)}  key {kid.hex()} revoked")
+    return OK
