@@ -83,7 +83,8 @@ def test_a_waived_duty_is_shown_as_waived_with_who_why_and_until(fleet: Standing
     said = next(row.appraisal for row in rows if row.appraisal.duty == SHORT)
     assert said.outcome is Outcome.WAIVED
     assert said.because.startswith("waived until 2026-11-24 08:00Z by ann (OPS-7): the technician")
-    assert said.until is not None and said.until <= NOW + DAY
+    assert said.until is not None
+    assert said.until <= NOW + DAY
     assert outcome(fleet, "bench-02") is Outcome.NOT_MET  # it is for one unit
 
 

@@ -18,6 +18,7 @@ _NOUNS = {
     "serve": "run the verifier and its pages",
     "device": "list devices, show one, read its history",
     "check": "which duties are met, by whom, and who owes what is not",
+    "forecast": "what the clock alone will change, when and why",
     "waiver": "let a duty rest for a while, in writing",
     "evidence": "show, compare and verify evidence",
     "duty": "the catalogue of duties",

@@ -9,7 +9,7 @@ from ..core.verdict import State
 from ..fleet.words import ago, count, iso, plain
 from ..trouble import Trouble
 from . import documents
-from .desk import as_of_option, db_option, open_desk
+from .desk import as_of_option, check_regime, db_option, open_desk
 from .output import NON_COMPLIANT, OK, UNKNOWN, json_option, print_json, wants_json
 from .tables import print_table
 
@@ -38,14 +38,7 @@ def command(only: str, regime: str | None, fail_on: str, as_of: int | None) -> i
     from ..fleet.check import check, fails
 
     with open_desk() as desk:
-        if regime and regime not in {each.id for each in desk.catalogue.regimes}:
-            known = ", ".join(each.id for each in desk.catalogue.regimes)
-            raise Trouble(
-                "regime.unknown",
-                f"no regime {regime[:40]!r}",
-                why=f"known: {known}",
-                fix="--regime ID",
-            )
+        check_regime(desk.catalogue, regime)
         result = check(
             desk.context, desk.catalogue, now=desk.now, as_of=as_of, regime=regime, only=only
         )

@@ -70,6 +70,18 @@ as_of_option = click.option(
 )
 
 
+def check_regime(catalogue: Catalogue, regime: str | None) -> None:
+    """Trouble `regime.unknown`."""
+    known = [each.id for each in catalogue.regimes]
+    if regime and regime not in known:
+        raise Trouble(
+            "regime.unknown",
+            f"no regime {regime[:40]!r}",
+            why=f"known: {', '.join(known)}",
+            fix="--regime ID",
+        )
+
+
 @contextmanager
 def open_desk(*, turn: bool = True) -> Iterator[Desk]:
     """Open the store; with `turn` write first what the clock alone has turned."""

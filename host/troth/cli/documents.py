@@ -113,6 +113,7 @@ def proof(each: Proof) -> dict[str, Any]:
         "remedy": said.remedy,
         "until": moment(said.until),
         "since": iso(each.since),
+        "failing_since": moment(each.failing_since),
         "evidence": each.evidence,
         "clauses": [
             {

@@ -88,6 +88,7 @@ def check(
     moment = now if as_of is None else as_of
     units = tuple(unit for unit in list_units(context, as_of=as_of) if _in_scope(unit, only, as_of))
     answers = _answers(context, units, as_of)
+    fails = context.store.failing_since(as_of=as_of)
     chosen = [each for each in catalogue.regimes if regime in (None, each.id)]
     duties = sorted(catalogue.duties, key=lambda duty: SEVERITIES.index(duty.severity))
     bound = {
@@ -97,7 +98,7 @@ def check(
     return Check(
         moment,
         units,
-        tuple(_tally(duty, bound[duty.id], answers) for duty in duties if bound[duty.id]),
+        tuple(_tally(duty, bound[duty.id], answers, fails) for duty in duties if bound[duty.id]),
         tuple(
             ruling
             for each in chosen
@@ -150,7 +151,12 @@ def _counts(strength: Force) -> bool:
     return strength in (Force.BINDS, Force.VIEW)
 
 
-def _tally(duty: Duty, units: Iterable[Unit], answers: Mapping[str, Answers]) -> Tally:
+def _tally(
+    duty: Duty,
+    units: Iterable[Unit],
+    answers: Mapping[str, Answers],
+    fails: Mapping[tuple[str, str, str], int],
+) -> Tally:
     outcomes: Counter[Outcome] = Counter()
     stale, failing, since = 0, [], []
     owed: Counter[Party] = Counter()
@@ -166,7 +172,7 @@ def _tally(duty: Duty, units: Iterable[Unit], answers: Mapping[str, Answers]) ->
         outcomes[said.outcome] += 1
         if said.outcome is Outcome.NOT_MET:
             failing.append(unit.row.name)
-            since.append(answer.since)
+            since.append(fails.get((answer.subject_kind, answer.subject, duty.id), answer.since))
             owed.update([said.owed_by] if said.owed_by else [])
     return Tally(
         duty,

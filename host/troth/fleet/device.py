@@ -33,6 +33,7 @@ class Proof:
     laws: tuple[Reading, ...]  # the clauses that it decides for this unit come first
     since: int
     evidence: int | None
+    failing_since: int | None = None  # without a break, however often it was reworded
 
     @property
     def fails(self) -> bool:
@@ -99,7 +100,7 @@ class DeviceView:
 
     @property
     def failing_since(self) -> int | None:
-        return min((proof.since for proof in self.failing), default=None)
+        return min((proof.failing_since or proof.since for proof in self.failing), default=None)
 
     @property
     def last_evidence(self) -> EvidenceRow | None:
@@ -159,7 +160,7 @@ def sentence(
     if state is State.STALE:
         return f"Silent: its last evidence came {ago(reports[0].received, now)}; nothing since."
     if failing:
-        since = min(proof.since for proof in failing)
+        since = min(proof.failing_since or proof.since for proof in failing)
         why = failing[0].said.because.rstrip(".")
         return f"Fails {len(failing)} of {count(len(binding), 'duty')} since {day(since)}: {why}."
     return _holding(binding)
@@ -216,6 +217,10 @@ def _proofs(
     mandatory = set(written.mandatory) if written else set()
     unit = context.unit(row.id)
     units = (unit,) if unit else ()
+    answers = _answers(context.store, row.id, as_of)
+    fails: dict[tuple[str, str, str], int] = {}
+    for kind, subject in {(each.subject_kind, each.subject) for each in answers}:
+        fails |= context.store.failing_since(subject, kind=kind, as_of=as_of)
     found = [
         Proof(
             duties[answer.appraisal.duty],
@@ -224,8 +229,9 @@ def _proofs(
             readings(duties[answer.appraisal.duty], catalogue, units, now),
             answer.since,
             answer.evidence,
+            fails.get((answer.subject_kind, answer.subject, answer.appraisal.duty)),
         )
-        for answer in _answers(context.store, row.id, as_of)
+        for answer in answers
         if answer.appraisal.duty in duties  # a duty that the catalogue dropped is history only
     ]
     return tuple(sorted(found, key=_rank))

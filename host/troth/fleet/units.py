@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ..core.device import Registration
 from ..core.verdict import State
-from ..store.rows import DeviceRow, IntervalRow, StateRow
+from ..store.rows import DeviceRow, StateRow
 from .context import Context
 
 NO_MODEL = "no model"
@@ -63,33 +63,26 @@ def list_units(context: Context, *, as_of: int | None = None) -> tuple[Unit, ...
     """Every device with its state, by name."""
     store = context.store
     states = store.states(as_of=as_of)
-    answers = _by_subject(store.all_intervals(as_of=as_of))
+    failing: dict[str, dict[str, int]] = defaultdict(dict)
+    for (kind, subject, duty), since in store.failing_since(as_of=as_of).items():
+        if kind == "unit":
+            failing[subject][duty] = since
     return tuple(
-        _unit(context, row, states.get(row.id), answers.get(("unit", row.id), ()), as_of)
+        _unit(context, row, states.get(row.id), failing.get(row.id, {}), as_of)
         for row in store.devices()
         if as_of is None or row.created <= as_of
     )
-
-
-_Subject = tuple[str, str]
-
-
-def _by_subject(intervals: Iterable[IntervalRow]) -> dict[_Subject, list[IntervalRow]]:
-    found: dict[_Subject, list[IntervalRow]] = defaultdict(list)
-    for interval in intervals:
-        found[interval.subject_kind, interval.subject].append(interval)
-    return found
 
 
 def _unit(
     context: Context,
     row: DeviceRow,
     state: StateRow | None,
-    answers: Iterable[IntervalRow],
+    fails: Mapping[str, int],
     as_of: int | None,
 ) -> Unit:
     failing = state.failing if state else ()
-    own = [each.since for each in answers if each.appraisal.duty in failing]
+    own = [since for duty, since in fails.items() if duty in failing]
     last = context.store.latest_evidence(row.id, as_of)
     unit = context.unit(row.id)
     line = unit.provisioning if unit else None

@@ -151,6 +151,12 @@ class Reading:
         """The answers that hold for every subject, now or at an instant."""
         return self._read(lambda conn: timeline.current(conn, None, None, as_of))
 
+    def failing_since(
+        self, subject: str | None = None, *, kind: str = "unit", as_of: int | None = None
+    ) -> dict[tuple[str, str, str], int]:
+        """Since when without a break, for each failing answer, by kind, subject and duty."""
+        return self._read(lambda conn: timeline.failing_since(conn, as_of, kind, subject))
+
     def history(
         self, subject: str, *, kind: str = "unit", duty: str | None = None
     ) -> tuple[IntervalRow, ...]:

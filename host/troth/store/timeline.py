@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.engine import Connection, Row
 
 from ..core.duties import Appraisal, Assurance, Outcome, Party, Reason, Subject
@@ -36,6 +36,31 @@ def history(conn: Connection, kind: str, subject: str, duty: str | None) -> tupl
     if duty is not None:
         asked = asked.where(_verdicts.c.duty == duty)
     return tuple(_interval(row) for row in conn.execute(asked.order_by(_verdicts.c.id.desc())))
+
+
+def failing_since(
+    conn: Connection, as_of: int | None, kind: str | None = None, subject: str | None = None
+) -> dict[tuple[str, str, str], int]:
+    """Since when each failing answer fails without a break, however often it was reworded."""
+    before = _verdicts.alias()
+    same = and_(
+        *(before.c[name] == _verdicts.c[name] for name in ("subject_kind", "subject", "duty")),
+        before.c.since <= _verdicts.c.since,
+    )
+    held = select(func.max(before.c.to)).where(
+        same, before.c.outcome != Outcome.NOT_MET.value, before.c.id < _verdicts.c.id
+    )
+    first = select(func.min(before.c.since)).where(same)
+    asked = select(
+        _verdicts.c.subject_kind,
+        _verdicts.c.subject,
+        _verdicts.c.duty,
+        func.coalesce(held.scalar_subquery(), first.scalar_subquery()).label("failing"),
+    ).where(_verdicts.c.outcome == Outcome.NOT_MET.value)
+    if subject is not None:
+        asked = asked.where(_verdicts.c.subject_kind == kind, _verdicts.c.subject == subject)
+    rows = conn.execute(_held(asked, _verdicts, as_of))
+    return {(row.subject_kind, row.subject, row.duty): row.failing for row in rows}
 
 
 def subjects(conn: Connection, device: str, as_of: int | None) -> dict[str, str]:
