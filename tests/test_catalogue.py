@@ -21,7 +21,10 @@ LOADED: Loaded = load()
 DUTIES = LOADED.catalogue.duties
 NOT_NAMES = {
     Reference: {"release", "newer_since", "as_shipped"},
-    Registration: {"device", "ueid", "lifecycle", "provisioning"},
+    Registration: {
+        *("device", "ueid", "lifecycle", "provisioning"),
+        *("created", "key_alg", "site", "tags"),
+    },
     Observed: {"shown_before"},
 }
 UNCONFIRMED = {

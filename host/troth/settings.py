@@ -105,6 +105,7 @@ def read_policy(path: Path) -> tuple[Policy, int]:
         "challenge_ttl_s": (int, 300),
         "grace_after_enrolment_h": (int, default.grace_after_enrolment // 3600),
         "waiver_four_eyes": (bool, default.waiver_four_eyes),
+        "packs": (list, []),
     }
     _only(said, set(want), path, "policy")
     got = {}
@@ -141,6 +142,7 @@ def read_policy(path: Path) -> tuple[Policy, int]:
         anchors=tuple(got["anchors"]),
         grace_after_enrolment=got["grace_after_enrolment_h"] * 3600,
         waiver_four_eyes=got["waiver_four_eyes"],
+        packs=tuple(str((path.parent / pack).resolve()) for pack in got["packs"]),
     )
     return policy, got["challenge_ttl_s"]
 

@@ -27,6 +27,7 @@ class Claim:
     scope: str
     means: str  # a noun phrase for sentences
     shows: Literal["", "digest", "instant", "span"] = ""
+    whole: bool = False  # a list that is complete by nature: nothing can be left out of it
 
     @property
     def home(self) -> str:
@@ -64,7 +65,14 @@ def _claim(table: lines.Table, name: str) -> Claim:
             raise row.refuse("duty.claims", f"{name} has an unknown {key}, want one of {want}", key)
     if not row.get("means"):
         raise row.refuse("duty.claims", f"{name} does not say what it means")
-    return Claim(name, row["type"], row["scope"], str(row["means"]), row.get("shows", ""))
+    return Claim(
+        name,
+        row["type"],
+        row["scope"],
+        str(row["means"]),
+        row.get("shows", ""),
+        row.get("whole") is True,
+    )
 
 
 def widest(claims: list[Claim]) -> str:

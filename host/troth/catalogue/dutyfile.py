@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -27,6 +28,12 @@ _REQUIRED: tuple[str, ...] = (
 )
 FIELDS = {*_REQUIRED, "owed", "when", "turns", "references"}
 
+_WORDS: Mapping[str, type[StrEnum]] = {
+    "severity": Severity,
+    "party": Party,
+    "subject": Subject,
+    "needs": Profile,
+}
 Word = TypeVar("Word", bound=StrEnum)
 
 
@@ -88,19 +95,74 @@ def read_duty(path: Path, desk: Desk) -> DutyFile:
         clauses=tuple(c for row in _rows(table, "references") for c in _clauses(row, party, desk)),
         because=_because(table, desk),
     )
-    return DutyFile(duty, _cases(table, when is not None, desk), expressions, path)
+    return DutyFile(duty, _cases(table, desk), expressions, path)
 
 
 def _check_fields(table: Table) -> None:
+    for flaw in _field_flaws(table):
+        raise flaw
+
+
+def _field_flaws(table: Table) -> Iterator[Trouble]:
     for key in table:
         if key not in FIELDS:
-            raise table.refuse("duty.field", f"there is no field named {key}", key)
+            yield table.refuse("duty.field", f"there is no field named {key}", key)
     for key in _REQUIRED:
         if table.get(key) in (None, "", []):
             code = f"duty.{key}" if key in ("party", "subject", "tests") else "duty.field"
-            raise table.refuse(code, f"a duty without {key}")
-    if table["id"] != table.path.stem:
-        raise table.refuse("duty.field", f"the id is {table['id']}, the file is another", "id")
+            yield table.refuse(code, f"a duty without {key}")
+    if table.get("id") != table.path.stem:
+        yield table.refuse("duty.field", f"the id is {table.get('id')}, the file is another", "id")
+
+
+def flaws(table: Table, desk: Desk) -> Iterator[Trouble]:
+    """All that is wrong with a duty, where `read_duty` stops at the first."""
+    yield from _field_flaws(table)
+    for check in _checks(table, desk):
+        try:
+            check()
+        except Trouble as flaw:
+            yield flaw
+
+
+def _checks(table: Table, desk: Desk) -> Iterator[Callable[[], object]]:
+    """Each check by itself, for the fields that are there."""
+    for key in ("when", "ok", "turns"):
+        yield partial(_expression, table, key, desk)
+    for key, kind in _WORDS.items():
+        if table.get(key):
+            yield partial(_word, table, key, kind)
+    for key, check in (("title", _titles), ("remedies", _remedies)):
+        if table.get(key):
+            yield partial(check, table)
+    if table.get("because"):
+        yield partial(_because, table, desk)
+    party = Party(table["party"]) if table.get("party") in tuple(Party) else Party.MAKER
+    for key, part in (
+        ("owed", _owed),
+        ("references", partial(_clauses, party=party, desk=desk)),
+        ("tests", partial(_case, desk=desk)),
+    ):
+        rows = table.get(key) or []
+        yield partial(_rows, table, key)
+        for row in rows if isinstance(rows, list) else ():
+            if isinstance(row, Table):
+                yield partial(part, row)
+    if table.get("tests"):
+        yield partial(_outcomes, table)
+
+
+def _titles(table: Table) -> None:
+    for language in ("en", "nl"):
+        _text(table, "title", language)
+
+
+def _outcomes(table: Table) -> None:
+    """Does some test expect each outcome?"""
+    said = {str(row.get("expect")) for row in _rows(table, "tests")}
+    absent = sorted({outcome.value for outcome in _wanted("when" in table)} - said)
+    if absent:
+        raise table.refuse("duty.tests", f"no test expects {' '.join(absent)}", "tests")
 
 
 def _expression(table: Table, key: str, desk: Desk) -> Expression | None:
@@ -123,7 +185,7 @@ def _word(table: Table, key: str, kind: type[Word]) -> Word:
 
 def _text(table: Table, key: str, language: str) -> str:
     texts = table[key]
-    if not isinstance(texts, Table) or not texts.get(language):
+    if not isinstance(texts, Table) or not isinstance(texts.get(language), str):
         raise table.refuse("duty.field", f"{key} wants {language}", key)
     return str(texts[language])
 
@@ -203,15 +265,15 @@ def _because(table: Table, desk: Desk) -> Any:
         raise table.refuse(err.code, f"because: {err.what}", "because") from err
 
 
-def _cases(table: Table, conditional: bool, desk: Desk) -> tuple[Case, ...]:
+def _cases(table: Table, desk: Desk) -> tuple[Case, ...]:
     cases = tuple(_case(row, desk) for row in _rows(table, "tests"))
-    wanted = {Outcome.MET, Outcome.NOT_MET, Outcome.NOT_SHOWN}
-    if conditional:
-        wanted.add(Outcome.NOT_APPLICABLE)
-    absent = wanted - {case.expect for case in cases}
-    if absent:
-        raise table.refuse("duty.tests", f"no test expects {' '.join(sorted(absent))}", "tests")
+    _outcomes(table)
     return cases
+
+
+def _wanted(conditional: bool) -> set[Outcome]:
+    wanted = {Outcome.MET, Outcome.NOT_MET, Outcome.NOT_SHOWN}
+    return wanted | {Outcome.NOT_APPLICABLE} if conditional else wanted
 
 
 _PYTHON = {"string": str, "int": int, "bool": bool, "list<string>": list}

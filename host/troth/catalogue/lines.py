@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,11 @@ import yaml
 
 from ..trouble import Trouble
 
+Tell = Callable[[Trouble], None]
+
+_BOOLS = dict.fromkeys(("yes", "on", "true"), "true") | dict.fromkeys(
+    ("no", "off", "false"), "false"
+)
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml's is ten times quicker
 
 
@@ -31,8 +37,11 @@ class Table(dict[str, Any]):
         return Trouble(code, f"{self.path.name}:{line}: {what}", why=f"{self.path}:{line}", fix=fix)
 
 
-def read(path: Path) -> Table:
-    """Read one file that must hold one mapping; anything else is Trouble with its line."""
+def read(path: Path, tell: Tell | None = None) -> Table:
+    """Read one file that must hold one mapping; anything else is Trouble with its line.
+
+    With `tell` the flaws that do not hide the rest are told, not raised.
+    """
     try:
         node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
     except OSError as err:
@@ -45,7 +54,24 @@ def read(path: Path) -> Table:
         raise _refuse(path, mark.line + 1 if mark else 1, problem) from err
     if not isinstance(node, yaml.MappingNode):
         raise _refuse(path, 1, "want a mapping")
-    return _Reader(path).table(node)
+    return _Reader(path, tell or _raise).table(node)
+
+
+def _raise(flaw: Trouble) -> None:
+    raise flaw
+
+
+def anchors(path: Path) -> Iterator[Trouble]:
+    """Every anchor of a file: these files repeat themselves rather than point at each other."""
+    try:
+        for event in yaml.parse(path.read_text(encoding="utf-8"), Loader=_Loader):
+            name = getattr(event, "anchor", None)
+            if name and event.start_mark and not isinstance(event, yaml.AliasEvent):
+                yield _refuse(
+                    path, event.start_mark.line + 1, f"anchors are not for these files: &{name}"
+                )
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return  # `read` tells of these
 
 
 def _refuse(path: Path, line: int, what: str) -> Trouble:
@@ -55,8 +81,9 @@ def _refuse(path: Path, line: int, what: str) -> Trouble:
 class _Reader:
     """Turns the nodes of one file into values; each node once, so that no alias can unfold."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, tell: Tell) -> None:
         self._path = path
+        self._tell = tell
         self._seen: set[int] = set()
 
     def table(self, node: yaml.MappingNode) -> Table:
@@ -64,14 +91,16 @@ class _Reader:
         for key_node, value_node in node.value:
             key = str(key_node.value)
             if key in table:
-                raise _refuse(self._path, _line(key_node), f"{key} is given twice")
+                self._flaw(key_node, f"{key} is given twice")
+                continue
             table.lines[key] = _line(key_node)
             table[key] = self._value(value_node)
         return table
 
     def _value(self, node: yaml.Node) -> Any:
         if id(node) in self._seen:
-            raise _refuse(self._path, _line(node), "aliases are not for these files")
+            self._flaw(node, "aliases are not for these files")
+            return None
         self._seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             return self.table(node)
@@ -83,7 +112,17 @@ class _Reader:
         try:
             return _plain(node.tag.rpartition(":")[2], str(node.value))
         except ValueError as err:
-            raise _refuse(self._path, _line(node), f"cannot read {node.value[:40]}") from err
+            self._flaw(
+                node, str(err) if isinstance(err, _Trap) else f"cannot read {node.value[:40]}"
+            )
+            return str(node.value)
+
+    def _flaw(self, node: yaml.Node, what: str) -> None:
+        self._tell(_refuse(self._path, _line(node), what))
+
+
+class _Trap(ValueError):
+    """A text that YAML takes for something else."""
 
 
 def _line(node: yaml.Node) -> int:
@@ -96,7 +135,11 @@ def _plain(kind: str, text: str) -> bool | int | str | None:
         case "int":
             return int(text.replace("_", ""), 0)
         case "bool":
-            return text.lower() in ("true", "yes", "on")
+            if text not in ("true", "false"):
+                raise _Trap(f"{text} is read as {_BOOLS[text.lower()]}: put it in quotes")
+            return text == "true"
+        case "float":  # 1.10 would be 1.1
+            raise _Trap(f"{text} is read as a number: put it in quotes")
         case "null":
             return None
         case "timestamp":  # a day is its first second in UTC

@@ -36,7 +36,7 @@ class Desk:
         """Loaded on first use: type-checking every rule takes longer than most answers."""
         from ..catalogue import bundled
 
-        return bundled()
+        return bundled(self.policy.packs)
 
 
 def db_option(command: F) -> F:

@@ -2,32 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from ..core.duties import Duty
-from ..fleet.words import SEVERITIES, count
+from ..fleet.words import SEVERITIES, count, plain
 from ..trouble import Trouble
 from .output import FAILED, OK, json_option, print_json, wants_json
 from .tables import print_table
+
+if TYPE_CHECKING:
+    from ..core.verdict import Catalogue
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 @click.group()
 @json_option
 def command() -> None:
-    """The catalogue of duties: list, show one, run the tests in its files."""
+    """The catalogue of duties: list, show, check and test its files, begin one of your own."""
+
+
+def pack_option(verb: F) -> F:
+    """`--pack DIR`, as often as there are packs; else those of the home's policy."""
+    kind = click.Path(exists=True, file_okay=False, path_type=Path)
+    return click.option(
+        "--pack", "packs", multiple=True, type=kind, help="your own duties and regimes as well"
+    )(verb)
+
+
+def _catalogue(packs: tuple[Path, ...]) -> Catalogue:
+    from ..catalogue import bundled
+
+    return bundled(tuple(map(str, packs)))
 
 
 @command.command("list")
 @click.option("--regime", help="only duties of this regime")
+@pack_option
 @json_option
-def list_duties(regime: str | None) -> int:
+def list_duties(regime: str | None, packs: tuple[Path, ...]) -> int:
     """Every duty with its severity, default party and regimes."""
-    from ..catalogue import bundled
-
-    catalogue = bundled()
+    catalogue = _catalogue(packs)
     ids = {each.id: {line.duty for line in each.lines} for each in catalogue.regimes}
     if regime and regime not in ids:
         raise Trouble(
@@ -66,12 +85,11 @@ def list_duties(regime: str | None) -> int:
 
 @command.command()
 @click.argument("ident", metavar="DUTY")
+@pack_option
 @json_option
-def show(ident: str) -> int:
+def show(ident: str, packs: tuple[Path, ...]) -> int:
     """What it asks, who owes it, under which clauses, and what to do."""
-    from ..catalogue import bundled
-
-    duty = next((each for each in bundled().duties if each.id == ident), None)
+    duty = next((each for each in _catalogue(packs).duties if each.id == ident), None)
     if duty is None:
         raise Trouble("duty.unknown", f"no duty {ident[:60]!r}", fix="troth duty list")
     if wants_json():
@@ -113,17 +131,19 @@ def show(ident: str) -> int:
 )
 @json_option
 def test(folder: Path | None) -> int:
-    """Load a catalogue (the bundled one, or FOLDER) and run the tests in its duty files."""
+    """Load a catalogue (the bundled one, or FOLDER, or a pack) and run the tests in its files."""
     from ..catalogue import load, run_tests
 
-    loaded = load(folder) if folder else load()
-    failures = run_tests(loaded.files, loaded.claims)
-    total = sum(len(file.cases) for file in loaded.files)
+    whole = folder is None or (folder / "claims.yaml").is_file()
+    loaded = load(packs=(folder,)) if folder and not whole else load(folder) if folder else load()
+    files = [file for file in loaded.files if whole or file.path.is_relative_to(folder or "")]
+    failures = run_tests(files, loaded.claims)
+    total = sum(len(file.cases) for file in files)
     if wants_json():
         print_json(
             {
                 "schema": "troth/duty-test/1",
-                "duties": len(loaded.files),
+                "duties": len(files),
                 "tests": total,
                 "failures": [
                     {"duty": f.duty, "place": f.place, "expect": f.expect.value, "got": f.got.value}
@@ -134,8 +154,66 @@ def test(folder: Path | None) -> int:
     else:
         for failure in failures:
             print(f"✘ {failure.place}  {failure.duty}: want {failure.expect}, got {failure.got}")
-        print(f"{count(len(loaded.files), 'duty')}, {count(total, 'test')}, {len(failures)} failed")
+        print(f"{count(len(files), 'duty')}, {count(total, 'test')}, {len(failures)} failed")
     return FAILED if failures else OK
+
+
+@command.command()
+@click.argument(
+    "folder", required=False, type=click.Path(exists=True, file_okay=False, path_type=Path)
+)
+@json_option
+def lint(folder: Path | None) -> int:
+    """All that is wrong with the bundled catalogue, or a pack in FOLDER, and how to mend it."""
+    from ..catalogue.lint import lint
+
+    found = lint(folder) if folder else lint()
+    if wants_json():
+        rows = [
+            {"code": f.code, "file": f.file, "line": f.line, "what": f.what, "fix": f.fix}
+            for f in found
+        ]
+        print_json({"schema": "troth/lint/1", "findings": rows})
+        return FAILED if found else OK
+    for each in found:
+        print(f"{each.file}:{each.line}: [{each.code}] {plain(each.what)}")
+        print(f"  fix:  {each.fix}")
+    print(f"{count(len(found), 'finding')}")
+    return FAILED if found else OK
+
+
+@command.command()
+@click.argument("ident", metavar="ID")
+@click.option(
+    "--pack",
+    default="pack",
+    show_default=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    help="the folder of your own duties",
+)
+@json_option
+def new(ident: str, pack: Path) -> int:
+    """Begin a duty of your own: a whole file with its tests, to be changed line by line."""
+    from ..catalogue.template import template
+
+    text = template(ident)
+    path = pack / "duties" / f"{ident}.yaml"
+    if path.exists():
+        raise Trouble("duty.exists", f"{path} is there already", fix="another id, or edit it")
+    if any(duty.id == ident for duty in _catalogue(()).duties):
+        raise Trouble(
+            "duty.shadows",
+            f"{ident} is a built-in id",
+            fix="an id of your own, like acme.no-telnet",
+        )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    if wants_json():
+        print_json({"schema": "troth/new/1", "id": ident, "file": str(path)})
+        return OK
+    print(path)
+    print(f"next: edit it, then troth duty lint {pack} and troth duty test {pack}")
+    return OK
 
 
 def _document(duty: Duty) -> dict[str, Any]:

@@ -33,7 +33,7 @@ class LocalVerifier:
     """One pipeline of our own, and what it says put into plain words."""
 
     def __init__(self, settings: Settings, store: Store) -> None:
-        self._catalogue: Catalogue = bundled()
+        self._catalogue: Catalogue = bundled(settings.policy.packs)
         self.ring: KeyRing = open_ring(settings.hmac_master)
         self._pipeline = Pipeline(
             store,

@@ -39,7 +39,7 @@ def command(
     root = ctx.find_root().obj or {}
     settings = load_settings(root.get("home"), root.get("db"))
     with Store.open(settings.db) as store:
-        duties = catalogue.bundled()
+        duties = catalogue.bundled(settings.policy.packs)
         pipeline = _pipeline(settings, store, duties)
         talk = Talk(pipeline.context.name, quiet=quiet)
         reports = _reports(settings, Api(pipeline, talk), bind or settings.bind, plain)

@@ -60,6 +60,7 @@ class Policy:
     anchors: tuple[str, ...] = ()  # sha-256 hex of the DER of approved trust anchors
     grace_after_enrolment: int = 0  # s
     waiver_four_eyes: bool = False  # who approves a waiver is another than who asks for it
+    packs: tuple[str, ...] = ()  # folders of the operator's own duties and regimes
 
 
 @dataclass(frozen=True, slots=True)
