@@ -7,7 +7,7 @@ T      ?= tests
 K      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench fuzz emu browser lock clean
+.PHONY: help setup demo test lint bench fuzz boards emu browser lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -30,6 +30,9 @@ bench: .venv/dev.stamp .vm/stamp ## figures against raw ECDSA verify (ARGS="--js
 
 fuzz: .venv/dev.stamp ## the readers on noise, for longer (ARGS="--rounds 5000000")
 	@$(BIN)/python tests/attacks/fuzz.py $(ARGS)
+
+boards: .venv/dev.stamp ## harden a virtual chip of each of the nine kinds, keys to read-back
+	@TROTH_BOARDS=all $(BIN)/pytest -n 2 tests/test_board_files.py tests/test_board_harden.py $(ARGS)
 
 emu: .venv/run.stamp .vm/stamp ## boards without hardware (ARGS="run -n 2 --chip esp32c3")
 	@$(BIN)/troth emu $(if $(ARGS),$(ARGS),run)
@@ -68,7 +71,7 @@ clean: ## remove everything that set-up and runs have made
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock >&2
 	@touch $@
 
-.vm/stamp: boards/emulator/vm.py | .venv/run.stamp
+.vm/stamp: boards/emulator/vm.py boards/emulator/pins.py | .venv/run.stamp
 	@echo 'fetching the MicroPython VM' >&2
 	@$(BIN)/python boards/emulator vm >&2
 	@mkdir -p .vm && touch $@

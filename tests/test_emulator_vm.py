@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from emulated import EMULATOR, run
+from emulator.pins import pool_files
 from emulator.trouble import Trouble
-from emulator.vm import BUILDS, debian_mirror, find_vm
+from emulator.vm import BUILDS, LIBRARIES, VERSION, debian_mirror, find_vm
 
 DEB822 = """\
 # a comment
@@ -86,7 +87,11 @@ def test_no_mirror_is_said_with_a_remedy(tmp_path: Path, text: str) -> None:
 
 def test_every_build_is_pinned() -> None:
     assert [build.arch for build in BUILDS] == ["i386", "amd64"]
-    assert all(len(bytes.fromhex(build.sha256)) == 32 for build in BUILDS)
+    for build in BUILDS:
+        files = pool_files(build.arch)
+        assert all(len(bytes.fromhex(sha256)) == 32 for sha256 in files.values())
+        assert {Path(path).name.partition("_")[0] for path in files} == {"micropython", *LIBRARIES}
+        assert any(path.endswith(f"micropython_{VERSION}_{build.arch}.deb") for path in files)
 
 
 def test_the_vm_is_32_bits_wide_or_has_twice_the_heap() -> None:

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator.pins import pool_files
 from emulator.trouble import BOARD, Trouble
 
 SUITE = "trixie"
@@ -27,32 +28,22 @@ VERSION = "1.25.0+ds-1"
 LIBRARIES = ("libc6", "libffi8", "libmbedcrypto16", "libmbedtls21", "libmbedx509-7")
 KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 APT = Path("/etc/apt")
+APT_HELPER = Path("/usr/lib/apt/apt-helper")
 HINT = "set TROTH_MICROPYTHON to a MicroPython (unix port) of your own"
 
 
 @dataclass(frozen=True, slots=True)
 class Build:
-    """One Debian build of the unix port, pinned by the hash of its package."""
+    """One Debian build of the unix port."""
 
     arch: str
     triplet: str
     loader: str
-    sha256: str
 
 
 BUILDS = (
-    Build(
-        "i386",
-        "i386-linux-gnu",
-        "ld-linux.so.2",
-        "a72799821cb45442150f8a7f0757bc8e4f9a4b64abccbd837d694a20d6900bb5",
-    ),
-    Build(
-        "amd64",
-        "x86_64-linux-gnu",
-        "ld-linux-x86-64.so.2",
-        "a2c8327c1005cbf0f15c83d1d3b94c20585135c29a97ab1483ada93b82d94a88",
-    ),
+    Build("i386", "i386-linux-gnu", "ld-linux.so.2"),
+    Build("amd64", "x86_64-linux-gnu", "ld-linux-x86-64.so.2"),
 )
 
 
@@ -162,8 +153,11 @@ def _unpack(home: Path, build: Build) -> dict[str, str]:
 
 
 def _check_pin(hashes: dict[str, str], build: Build) -> None:
-    got = next((h for name, h in hashes.items() if name.startswith("micropython_")), "nothing")
-    if got != build.sha256:
+    """The program itself is always the pinned one; its libraries may have been mended since."""
+    pinned = {Path(path).name: sha256 for path, sha256 in pool_files(build.arch).items()}
+    name = f"micropython_{VERSION}_{build.arch}.deb"
+    got = hashes.get(name, "nothing")
+    if got != pinned[name]:
         raise Trouble("vm.hash", f"the MicroPython package is {got}, not the pinned one", HINT)
 
 
@@ -182,10 +176,34 @@ def _keep_needed(unpacked: Path, to: Path, build: Build) -> None:
 
 
 def _download(at: Path, build: Build) -> list[Path]:
-    for folder in ("state/lists/partial", "cache/archives/partial", "debs"):
+    """The pinned packages; where one has left the archive, what the suite's lists name today."""
+    mirror, keyring = debian_mirror()
+    (at / "debs").mkdir()
+    if not _from_pool(at / "debs", mirror, build):
+        _by_lists(at, build, mirror, keyring)
+    return sorted((at / "debs").glob("*.deb"))
+
+
+def _from_pool(to: Path, mirror: str, build: Build) -> bool:
+    """Six files and no package lists, which are large and at times at odds with their own index."""
+    if not APT_HELPER.is_file():
+        return False
+    settings = ("Acquire::Retries=3", "Acquire::http::Timeout=30", "APT::Sandbox::User=root")
+    helper = [str(APT_HELPER), *(word for each in settings for word in ("-o", each))]
+    for path, sha256 in pool_files(build.arch).items():
+        url, deb = f"{mirror.rstrip('/')}/{path}", str(to / Path(path).name)
+        argv = [*helper, "download-file", url, deb, f"SHA256:{sha256}"]
+        if subprocess.run(argv, capture_output=True, stdin=subprocess.DEVNULL).returncode != 0:
+            for deb in to.iterdir():
+                deb.unlink()
+            return False
+    return True
+
+
+def _by_lists(at: Path, build: Build, mirror: str, keyring: str) -> None:
+    for folder in ("state/lists/partial", "cache/archives/partial"):
         (at / folder).mkdir(parents=True)
     source = at / "debian.sources"
-    mirror, keyring = debian_mirror()
     source.write_text(
         f"Types: deb\nURIs: {mirror}\nSuites: {SUITE}\nComponents: main\nSigned-By: {keyring}\n"
     )
@@ -195,7 +213,6 @@ def _download(at: Path, build: Build) -> list[Path]:
     _run(["apt-get", "-q", "update"], "read the package lists of Debian " + SUITE, env)
     wanted = [f"micropython={VERSION}", *LIBRARIES]
     _run(["apt-get", "-q", "download", *wanted], "download MicroPython", env, at / "debs")
-    return sorted((at / "debs").glob("*.deb"))
 
 
 def _apt_config(at: Path, source: Path, build: Build) -> str:
