@@ -506,3 +506,40 @@ def test_a_secure_element_makes_a_stock_board_p1(line: Line) -> None:
 
 def test_p1_asked_of_a_software_key_is_refused(line: Line) -> None:
     assert code_of(line, stock(), replace(ORDER, profile=Profile.P1)) == "board.profile"
+
+
+SEAL = replace(ORDER, seal=True)
+STRANGE = {
+    "firmware": {"app_digest": forge.digest_of("app of nobody")},
+    "files": {"code_digest": forge.digest_of("code of nobody")},
+}
+
+
+@pytest.mark.parametrize("strange", STRANGE.values(), ids=list(STRANGE))
+def test_what_was_not_released_is_not_sealed_unless_told_to(
+    line: Line, strange: dict[str, Any]
+) -> None:
+    board = hardened()
+    line.store.add_release(house.release(board.device), b"record", at=house.NOW)
+    board.device.said |= strange
+    assert code_of(line, board, SEAL) == "board.not-released"
+    assert not board.sealed
+    assert line.store.devices() == ()
+    line.run(board, replace(SEAL, seal_anyway=True))
+    assert board.sealed
+
+
+def test_a_released_board_is_sealed_whatever_else_it_falls_short_of(line: Line) -> None:
+    board = hardened()
+    line.store.add_release(house.release(board.device), b"record", at=house.NOW)
+    board.device.said |= {"jtag": "enabled", "webrepl_on": True}  # the maker's own faults
+    done = line.run(board, SEAL)
+    assert board.sealed
+    assert "surface.no-webrepl" in done["failing"]
+
+
+def test_a_strange_board_that_stays_open_is_enrolled_as_what_it_is(line: Line) -> None:
+    board = hardened()
+    line.store.add_release(house.release(board.device), b"record", at=house.NOW)
+    board.device.said |= STRANGE["files"]
+    assert "boot.files-known" in line.run(board)["failing"]

@@ -40,6 +40,9 @@ _MOST_AT_ONCE = 16
 )
 @click.option("--url", help="where boards report [default: https:// and `bind` of troth.toml]")
 @click.option("--seal", is_flag=True, help="close the prompt of a hardened build for good")
+@click.option(
+    "--seal-anyway", is_flag=True, help="with --seal: even if app or files are not released"
+)
 @click.option("--rekey", is_flag=True, help="the board was erased: enrol its new key")
 @json_option
 def command(ports: tuple[str, ...], **asked: Any) -> int:
@@ -54,6 +57,8 @@ def command(ports: tuple[str, ...], **asked: Any) -> int:
     ports = tuple(dict.fromkeys(ports))
     if asked["name"] and len(ports) > 1:
         raise click.UsageError("--name is for one port")
+    if asked["seal_anyway"] and not asked["seal"]:
+        raise click.UsageError("--seal-anyway goes with --seal")
     with open_line() as (settings, store, verifier):
         order = _order(settings, asked)
         with quiet():
@@ -136,6 +141,7 @@ def _order(settings: Settings, asked: dict[str, Any]) -> Order:
         sale_given=bool(asked["market"] or asked["own_use"]),
         profile=None if asked["profile"] == "auto" else Profile(asked["profile"]),
         seal=asked["seal"],
+        seal_anyway=asked["seal_anyway"],
         rekey=asked["rekey"],
     )
 

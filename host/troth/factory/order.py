@@ -53,4 +53,5 @@ class Order:
     sale_given: bool = False
     profile: Profile | None = None  # None: as the line sees it
     seal: bool = False
+    seal_anyway: bool = False  # what it runs need not be released
     rekey: bool = False

@@ -23,19 +23,19 @@ from ..core.errors import Rejected
 from ..core.freshness import Challenge
 from ..core.trust import KnownKey
 from ..core.verify import Report, authenticated, described, parse_evidence
-from ..formats import eat
 from ..store import Store
 from ..trouble import Trouble
 from . import enrol, fuses
+from .custody import HARDWARE, said_key
 from .enrol import Seen
 from .image import CHIPS
 from .journal import Journal
 from .manifest import AGENT, SETTINGS, board_tree, executable, read_settings
-from .order import Order, Verifier
+from .order import Order, Preview, Verifier
 from .serial import AGAIN, Board
 
 CA_FILE = "/troth-ca.der"
-HARDWARE = ("efuse", "secure-element")  # where a key cannot be copied from
+_RELEASED = ("boot.firmware-known", "boot.files-known")
 _PROBE = """
 import json,sys,binascii
 try:
@@ -272,6 +272,7 @@ class Station:
         line = Provisioning(now, seen.profile, seen.fuses, claims_set.digest)
         unit = enrol.registration(self.store, row, seen, line)
         found = self.verifier.preview(unit, report, claims_set, self.order.seal)
+        self._check_released(found)
         line = replace(line, failing=found.short)
         proof = (challenge.nonce, raw)
         enrol.enrol(self.store, before, row, seen, line, key.key_id, proof=proof, at=now)
@@ -286,6 +287,19 @@ class Station:
             "key": key.key_id.hex(),
             **told,
         }
+
+    def _check_released(self, found: Preview) -> None:
+        """A sealed board is hard to mend: it must not leave the line with what nobody released."""
+        strange = [duty for duty in _RELEASED if duty in found.short]
+        if not strange or not self.order.seal or self.order.seal_anyway:
+            return
+        raise Trouble(
+            "board.not-released",
+            "the board runs what was not released: it is not sealed, and nothing was registered",
+            why=str(found.told["because"].get(strange[0], strange[0])),
+            fix="put the released app and --files on it, or release these: troth release add; "
+            "--seal-anyway seals it as it is",
+        )
 
     def _seal(self, board: Board) -> None:
         board.seal()
@@ -321,28 +335,6 @@ class Station:
         self.journal.write(self.port, self.mac, "sealed", "done")
         self.tell(self.port, self.mac, "done", "sealed before")
         return {"device": row.id, "name": row.name, "mac": self.mac, "sealed": True}
-
-
-def said_key(said: Mapping[str, Any]) -> tuple[bytes | None, bytes | None, str]:
-    """Public key, id of a MAC key, and where the key lies, as the agent tells them.
-
-    An agent that names no algorithm is of the time when there was ES256 alone.
-    """
-    origin, algorithm = said.get("key_origin", "nvs"), said.get("alg", eat.ES256)
-    if origin not in ("nvs", *HARDWARE) or algorithm not in eat.ALGORITHMS:
-        raise Trouble("board.answer", "the agent tells of a key of no known kind", fix=AGAIN)
-    mac = algorithm == eat.HMAC_256
-    if mac and origin != "efuse":
-        raise Trouble("board.answer", "a MAC key lies in a fuse, or is no key", fix=AGAIN)
-    try:
-        told = bytes.fromhex(str(said.get("kid" if mac else "public_key")))
-    except ValueError:
-        told = b""
-    if len(told) != (eat.KEY_ID_BYTES if mac else 64):
-        raise Trouble(
-            "board.answer", f"the agent gave no {'key id' if mac else 'public key'}", fix=AGAIN
-        )
-    return (None, told, origin) if mac else (told, None, origin)
 
 
 def answer(board: Board, challenge: Challenge) -> bytes:
