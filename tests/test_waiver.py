@@ -298,3 +298,26 @@ def test_the_command_line_adds_lists_shows_and_revokes(tmp_path: Path) -> None:
     assert ended["waivers"][0]["status"] == "revoked"
     assert run("waiver", "list")["waivers"] == []
     assert len(run("waiver", "list", "--every")["waivers"]) == 1
+
+
+def test_a_changed_policy_judges_everybody_again_and_an_unchanged_one_does_not(
+    tmp_path: Path,
+) -> None:
+    from troth.cli import root
+
+    CliRunner().invoke(root, ["init", str(tmp_path)], catch_exceptions=False)
+    fleet = Standing(tmp_path)
+    fleet.enrol("bench-01", "bench", "esp32", "0.1.0")
+    fleet.report("bench-01")
+    fleet.store.close()
+
+    def check_again() -> str:
+        words = ["--home", str(tmp_path), "check", "--json"]
+        return CliRunner().invoke(root, words, catch_exceptions=False).stderr
+
+    assert check_again() == ""  # the first time says nothing
+    assert check_again() == ""
+    policy = tmp_path / "policy.toml"
+    policy.write_text(policy.read_text().replace("fix_grace_days = 30", "fix_grace_days = 3"))
+    assert "judged again" in check_again()
+    assert check_again() == ""

@@ -52,6 +52,11 @@ def bundled(packs: tuple[str, ...] = ()) -> Catalogue:
     return load(packs=tuple(Path(pack) for pack in packs)).catalogue
 
 
+def digest(packs: tuple[str, ...] = ()) -> str:
+    """What `bundled` would bear as its digest, without type-checking a rule."""
+    return _digests((HERE, *map(Path, packs)))
+
+
 def _headers(folders: Sequence[Path]) -> dict[str, Table]:
     found = {
         path.stem: read_header(path) for path in _files(folders[0] / "regimes", "regime.empty")

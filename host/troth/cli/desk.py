@@ -86,7 +86,8 @@ def check_regime(catalogue: Catalogue, regime: str | None) -> None:
 def open_desk(*, turn: bool = True) -> Iterator[Desk]:
     """Open the store; with `turn` write first what the clock alone has turned."""
     # heavy rooms are loaded only once a command really runs
-    from ..fleet.clock import advance, is_due
+    from ..catalogue.loader import digest
+    from ..fleet.clock import advance, is_due, judge_everyone, rules_of
     from ..fleet.context import Context
     from ..fleet.judging import Judge
     from ..store import Store
@@ -97,9 +98,21 @@ def open_desk(*, turn: bool = True) -> Iterator[Desk]:
         context = Context(store, policy)
         context.refresh()
         desk = Desk(store, context, policy, now)
-        if turn and is_due(context, now):
+        rules = rules_of(digest(policy.packs), policy)
+        judged = store.judged()
+        if turn and _is_ours() and (judged is None or judged[0] != rules) and store.states():
+            if judged is not None:
+                click.echo("note: other rules or policy than last time: all judged again", err=True)
+            judge_everyone(context, Judge(desk.catalogue), rules, now=now)
+        elif turn and is_due(context, now):
             advance(context, Judge(desk.catalogue), now=now)
         yield desk
+
+
+def _is_ours() -> bool:
+    """Is it the store of a home, and the policy that home's own? Others we only look at."""
+    db = (click.get_current_context().find_root().obj or {}).get("db")
+    return db is None or _home_of(db) is not None
 
 
 def where() -> tuple[str, Policy]:

@@ -105,7 +105,10 @@ class _Chores:
 
     def __init__(self, pipeline: Pipeline) -> None:
         self._pipeline = pipeline
-        self._generation = -1  # the policy may have changed while nobody served: judge everyone
+        self._rules = _rules(pipeline)
+        # what changed while nobody served: judge everyone
+        rules, generation = pipeline.store.judged() or ("", -1)
+        self._generation = generation if rules == self._rules else -1
         self._pruned = 0
 
     def __call__(self) -> None:
@@ -115,18 +118,30 @@ class _Chores:
         now = self._pipeline.clock()
         try:
             generation = self._pipeline.store.generation()
-            clock.advance(
-                self._pipeline.context,
-                self._pipeline.judge,
-                now=now,
-                everyone=generation != self._generation,
-            )
+            context, judge = self._pipeline.context, self._pipeline.judge
+            if generation != self._generation:
+                clock.judge_everyone(context, judge, self._rules, now=now)
+            else:
+                clock.advance(context, judge, now=now)
+                self._note_other_rules(generation)
             self._generation = generation
             if now - self._pruned >= 60:
                 self._pipeline.store.prune_challenges(now - 600)
                 self._pruned = now
         except StoreUnavailable as err:
             print(f"error[{err.code}] {err}", file=sys.stderr)
+
+    def _note_other_rules(self, generation: int) -> None:
+        """A command judged by a newer policy.toml, we go on by ours: no rules are everybody's."""
+        judged = self._pipeline.store.judged()
+        if judged is not None and judged[0] not in ("", self._rules):
+            self._pipeline.store.remember_judged("", generation)
+
+
+def _rules(pipeline: Pipeline) -> str:
+    from ..fleet.clock import rules_of
+
+    return rules_of(pipeline.judge.catalogue.digest, pipeline.context.policy)
 
 
 def _settle_memory() -> None:

@@ -71,7 +71,9 @@ def add(duty: str, because: str, ticket: str, expires: int, **said: Any) -> int:
             expires=expires,
         )
         approver = _approver(settings, said["approved_by"] or user)
-        made = waiver.approve(store, bundled(), settings.policy, wish, approver)
+        made = waiver.approve(
+            store, bundled(settings.policy.packs), settings.policy, wish, approver
+        )
         _judge_again(settings, store, made, approver.at)
         row = waiver.find(store, made.id)
     return _print([row], approver.at)
@@ -163,7 +165,7 @@ def _judge_again(settings: Settings, store: Store, waiver: Waiver, now: int) -> 
     context.refresh()
     known = ((device, context.unit(device)) for device in store.states())
     touched = [device for device, unit in known if unit and waiver.is_for(unit)]
-    rejudge(context, Judge(bundled()), touched, now=now)
+    rejudge(context, Judge(bundled(settings.policy.packs)), touched, now=now)
 
 
 def _print(rows: list[WaiverRow], now: int) -> int:

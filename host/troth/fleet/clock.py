@@ -7,8 +7,12 @@ instant at which it turned, however late that is noticed.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Iterable
+from dataclasses import asdict
 
+from ..core.reference import Policy
 from ..core.verdict import Verdict
 from .context import Context
 from .judging import Judge
@@ -41,6 +45,20 @@ def rejudge(context: Context, judge: Judge, devices: Iterable[str], *, now: int)
     """Judge these by what the records say now; returns how many turned."""
     generation = context.refresh()
     return sum(_turn(context, judge, device, generation, at=now, now=now)[0] for device in devices)
+
+
+def rules_of(catalogue: str, policy: Policy) -> str:
+    """One digest of all that judges: the catalogue's own, and the operator's numbers."""
+    said = json.dumps([catalogue, asdict(policy)], sort_keys=True)
+    return hashlib.sha256(said.encode()).hexdigest()
+
+
+def judge_everyone(context: Context, judge: Judge, rules: str, *, now: int) -> int:
+    """Under these rules, and remember that it was done."""
+    generation = context.refresh()
+    turned = advance(context, judge, now=now, everyone=True)
+    context.store.remember_judged(rules, generation)
+    return turned
 
 
 def is_due(context: Context, now: int) -> bool:

@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection
 from ..core.claims import Token
 from ..core.device import Provisioning
 from ..core.reference import Statement
-from . import audit, evidence, references, registry, timeline, waivers
+from . import audit, evidence, judged, references, registry, timeline, waivers
 from .engine import Engines
 from .rows import (
     AuditRow,
@@ -150,6 +150,10 @@ class Reading:
     def all_intervals(self, *, as_of: int | None = None) -> tuple[IntervalRow, ...]:
         """The answers that hold for every subject, now or at an instant."""
         return self._read(lambda conn: timeline.current(conn, None, None, as_of))
+
+    def judged(self) -> tuple[str, int] | None:
+        """Under which rules, and at which generation, everybody was last judged."""
+        return self._read(judged.last)
 
     def failing_since(
         self, subject: str | None = None, *, kind: str = "unit", as_of: int | None = None

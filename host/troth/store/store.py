@@ -18,7 +18,7 @@ from ..core.freshness import Challenge
 from ..core.reference import Release, Statement
 from ..core.verdict import Verdict
 from ..core.waiver import Waiver
-from . import audit, evidence, intervals, references, registry, waivers
+from . import audit, evidence, intervals, judged, references, registry, waivers
 from .changes import Accepted, Recorded, Refused, Spent, Subjects
 from .engine import Engines, StoreUnavailable, open_engines
 from .reading import Reading
@@ -238,6 +238,10 @@ class Store(Reading):
                 noticed=at if noticed is None else noticed,
             )
         )
+
+    def remember_judged(self, rules: str, generation: int) -> None:
+        """Everybody was judged under these rules; nothing else may say so."""
+        self._write(lambda conn: judged.remember(conn, rules, generation))
 
     def note(self, actor: str, action: str, subject: str, detail: str = "", *, at: int) -> None:
         """Append one audit event of the caller's own."""
