@@ -22,6 +22,7 @@ _NOUNS = {
     "waiver": "let a duty rest for a while, in writing",
     "evidence": "show, compare and verify evidence",
     "duty": "the catalogue of duties",
+    "report": "what the fleet shows of one regime, in a file for somebody else",
     "regime": "the acts and standards, what of each is answered, and the ways between",
     "doctor": "look for what keeps Troth from working here, and how to mend it",
     "board": "chips and their hardened builds: list, show, new, harden",

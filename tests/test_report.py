@@ -1,0 +1,137 @@
+"""One report, five formats: the same findings, the same bytes, safe to open."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import pytest
+from click.testing import CliRunner
+
+from standing import NOW, Standing, demo_fleet
+from troth.catalogue import load
+from troth.cli import root
+from troth.report import FORMATS
+from troth.report.as_csv import safe
+from troth.report.findings import Report, report
+
+
+@pytest.fixture(scope="module")
+def fleet(tmp_path_factory: pytest.TempPathFactory) -> Standing:
+    return demo_fleet(tmp_path_factory.mktemp("report"))
+
+
+def made(fleet: Standing, regime: str, *, model: str = "", at: int = NOW) -> Report:
+    chosen = next(each for each in fleet.catalogue.regimes if each.id == regime)
+    return report(fleet.context, fleet.catalogue, chosen, as_of=at, model=model)
+
+
+def test_the_act_of_the_uk_sees_the_two_makers_breaches(fleet: Standing) -> None:
+    found = made(fleet, "uk-psti")
+    assert found.words == "evidence of breach"
+    assert {(each.duty.id, each.units, str(each.party)) for each in found.breaches} == {
+        ("auth.no-default-password", ("cam-01",), "maker"),
+        ("support.not-shortened", ("gate-01",), "maker"),
+    }
+    assert all(each.because and each.remedy for each in found.breaches)
+
+
+def test_what_the_operator_owes_is_no_breach(fleet: Standing) -> None:
+    found = made(fleet, "eu-red-18031")
+    parties = {str(each.party) for each in found.breaches}
+    assert "operator" not in parties
+    assert dict(found.owed).get("operator")
+
+
+def test_a_silent_unit_is_not_shown_as_last_good(fleet: Standing) -> None:
+    found = made(fleet, "etsi-303645-v313")
+    assert "therm-08" in found.silent
+    own = [each for each in found.findings if each.kind == "unit" and each.units == ("therm-08",)]
+    assert own
+    assert not any(each.outcome == "met" for each in own)
+
+
+def test_units_of_one_s_own_are_in_no_act_s_report(fleet: Standing) -> None:
+    for regime in ("uk-psti", "eu-red-18031", "etsi-303645-v313"):
+        assert not any(name.startswith("bench-") for name in made(fleet, regime).units)
+    assert made(fleet, "au-rules-2025").words == "no unit is concerned"
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_the_same_store_and_instant_give_the_same_bytes(fleet: Standing, form: str) -> None:
+    one, two = (FORMATS[form](made(fleet, "uk-psti")) for _ in range(2))
+    assert one == two
+    assert made(fleet, "uk-psti").catalogue in one
+    assert made(fleet, "uk-psti").regime_digest in one
+
+
+def test_the_digest_of_a_regime_names_its_own_text(fleet: Standing) -> None:
+    digests = {made(fleet, each.id).regime_digest for each in load().catalogue.regimes}
+    assert len(digests) == len(load().catalogue.regimes)
+
+
+def test_json_counts_what_csv_lists(fleet: Standing) -> None:
+    found = made(fleet, "uk-psti")
+    document = json.loads(FORMATS["json"](found))
+    assert document["schema"] == "troth/report/1"
+    assert document["says"] == "evidence of breach"
+    assert sum(document["outcomes"].values()) == len(document["findings"])
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"](found))))
+    assert len(rows) == sum(len(each["provisions"]) for each in document["findings"])
+    assert {row["provision"] for row in rows if row["breach"] == "yes"} == {"1(2)", "3(6)"}
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@a", " =1", "\t=1", "\r=1"])
+def test_no_cell_is_a_formula(cell: str) -> None:
+    assert safe(cell) == "'" + cell
+    assert safe("therm-01") == "therm-01"
+
+
+def test_junit_has_a_case_for_each_finding(fleet: Standing) -> None:
+    found = made(fleet, "uk-psti")
+    suite = ElementTree.fromstring(FORMATS["junit"](found))[0]
+    assert int(suite.get("tests", "")) == len(found.findings) == len(suite.findall("testcase"))
+    assert int(suite.get("failures", "")) == dict(found.outcomes)["not-met"]
+    kinds = {each.get("type") for each in suite.findall("testcase/failure")}
+    assert "evidence of breach" in kinds
+
+
+def test_sarif_has_what_its_schema_requires(fleet: Standing) -> None:
+    log: dict[str, Any] = json.loads(FORMATS["sarif"](made(fleet, "eu-red-18031")))
+    assert log["version"] == "2.1.0"
+    (run,) = log["runs"]
+    driver = run["tool"]["driver"]
+    assert driver["name"] == "troth"
+    rules = [rule["id"] for rule in driver["rules"]]
+    assert len(rules) == len(set(rules))
+    for result in run["results"]:
+        assert result["message"]["text"]
+        assert rules[result["ruleIndex"]] == result["ruleId"]
+        assert result["kind"] in ("pass", "open", "review", "notApplicable", "fail")
+        assert result["level"] in ("none", "note", "warning", "error")
+        assert (result["level"] == "none") is (result["kind"] != "fail")
+        assert all(place["logicalLocations"] for place in result["locations"])
+        assert result["partialFingerprints"]
+
+
+def test_html_is_one_file_and_text_is_only_text(fleet: Standing) -> None:
+    found = made(fleet, "uk-psti")
+    trick = replace(found.findings[0], because="<script>alert(1)</script>")
+    text = FORMATS["html"](replace(found, findings=(trick, *found.findings[1:])))
+    assert "<script" not in text
+    assert not any(word in text for word in ("src=", "href=", "url(", "@import"))
+    for word in ("Method", "Scope", "Check it again", "evidence of breach"):
+        assert word in text
+
+
+def test_the_command_writes_a_file(fleet: Standing, tmp_path: Path) -> None:
+    out = tmp_path / "psti.csv"
+    words = ["--db", fleet.url, "report", "--regime", "uk-psti", "--as-of", "2026-11-23T08:00:00Z"]
+    said = CliRunner().invoke(root, [*words, "-f", "csv", "-o", str(out)], catch_exceptions=False)
+    assert "evidence of breach" in said.output
+    assert out.read_bytes() == FORMATS["csv"](made(fleet, "uk-psti")).encode()
