@@ -254,3 +254,25 @@ def test_our_own_fault_is_503_and_never_a_verdict(
         assert "result" not in json.dumps(told.json())
 
     talk(conversation)
+
+
+def test_another_master_of_the_fuse_keys_is_our_own_fault_and_spends_nothing(store: Store) -> None:
+    import asyncio
+
+    fused = forge.MacDevice(3)
+    house.enrol(store, fused)
+
+    async def ask(master: bytes, url: str, nonce: bytes) -> tuple[httpx.Response, str, bytes]:
+        api = Api(house.pipeline(store, master=master))
+        transport = httpx.ASGITransport(api, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://verifier") as client:
+            if not url:
+                url, nonce = await open_session(client)
+            return await post(client, url, fused.bundle(nonce)), url, nonce
+
+    refused, url, nonce = asyncio.run(ask(bytes(32), "", b""))
+    assert (refused.status_code, refused.json()["code"]) == (503, "key.mismatch")
+    assert "retry-after" in refused.headers
+    assert "master" not in refused.text
+    judged, *_ = asyncio.run(ask(forge.MASTER, url, nonce))
+    assert (judged.status_code, judged.json()["status"]) == (200, "complete")
