@@ -32,7 +32,7 @@ fuzz: .venv/dev.stamp ## the readers on noise, for longer (ARGS="--rounds 500000
 	@$(BIN)/python tests/attacks/fuzz.py $(ARGS)
 
 boards: .venv/dev.stamp ## harden a virtual chip of each of the nine kinds, keys to read-back
-	@TROTH_BOARDS=all $(BIN)/pytest -n 2 tests/test_board_files.py tests/test_board_harden.py $(ARGS)
+	@TROTH_BOARDS=all $(BIN)/pytest -n 2 --dist loadfile tests/test_board_files.py tests/test_board_harden.py $(ARGS)
 
 emu: .venv/run.stamp .vm/stamp ## boards without hardware (ARGS="run -n 2 --chip esp32c3")
 	@$(BIN)/troth emu $(if $(ARGS),$(ARGS),run)
