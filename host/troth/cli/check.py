@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from ..core.duties import Outcome
 from ..core.verdict import State
-from ..fleet.words import ago, count, iso, plain
+from ..fleet.words import OUTCOME_GLYPH, ago, count, iso, plain
 from ..trouble import Trouble
 from . import documents
 from .desk import as_of_option, check_regime, db_option, open_desk
@@ -26,10 +28,18 @@ _EXITS = {State.NON_COMPLIANT: NON_COMPLIANT, State.UNKNOWN: UNKNOWN, State.COMP
     show_default=True,
     help="what ends with 3: any failing duty, critical ones only, or silence as well",
 )
+@click.option(
+    "--as-if-catalogue",
+    "folder",
+    type=click.Path(exists=True, file_okay=False),
+    help="what this catalogue, or pack of duties, would change; nothing is written",
+)
 @as_of_option
 @json_option
 @db_option
-def command(only: str, regime: str | None, fail_on: str, as_of: int | None) -> int:
+def command(
+    only: str, regime: str | None, fail_on: str, folder: str | None, as_of: int | None
+) -> int:
     """Which duties are met, by whom, and who owes what is not.
 
     Ends with 0 when all that binds is met, 3 when something is not, 5 when nothing fails but
@@ -37,6 +47,8 @@ def command(only: str, regime: str | None, fail_on: str, as_of: int | None) -> i
     """
     from ..fleet.check import check, fails
 
+    if folder is not None:
+        return _what_if(folder, only, regime)
     with open_desk() as desk:
         check_regime(desk.catalogue, regime)
         result = check(
@@ -90,6 +102,41 @@ def command(only: str, regime: str | None, fail_on: str, as_of: int | None) -> i
     states = [unit.state for unit in result.units]
     found = ", ".join(f"{states.count(state)} {state.value}" for state in State if state in states)
     print(f"{count(len(states), 'device')}: {found or 'none'}; as of {iso(result.as_of)}")
+    return code
+
+
+def _what_if(folder: str, only: str, regime: str | None) -> int:
+    """What tomorrow's rules would flag."""
+    from ..catalogue.loader import load
+    from ..fleet.whatif import what_if
+
+    with open_desk() as desk:
+        place = Path(folder)
+        packs = tuple(map(Path, desk.policy.packs))
+        whole = (place / "claims.yaml").is_file()
+        other = (load(place) if whole else load(packs=(*packs, place))).catalogue
+        check_regime(other, regime)
+        found = what_if(desk.context, desk.catalogue, other, now=desk.now, regime=regime, only=only)
+    code = NON_COMPLIANT if any(each.would_fail for each in found) else OK
+    if wants_json():
+        print_json(documents.what_if(found, other.digest, code))
+        return code
+    print_table(
+        ("DEVICE", "DUTY", "TODAY", "WOULD BE", "BINDS", "STATE", "BECAUSE"),
+        (
+            (
+                each.device,
+                each.duty.id,
+                each.before.value if each.before else "no such duty",
+                f"{OUTCOME_GLYPH[each.said.outcome]} {each.said.outcome.value}",
+                "yes" if each.binds else "no",
+                each.state.value,
+                each.said.because,
+            )
+            for each in found
+        ),
+    )
+    print(f"{count(len(found), 'answer')} would be another; nothing was changed")
     return code
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # the store behind these costs a quarter of a second that hel
     from ..fleet.device import DeviceView, Proof
     from ..fleet.evidence import EvidenceView
     from ..fleet.units import Unit
+    from ..fleet.whatif import Difference
     from ..store.rows import EvidenceRow, IntervalRow, RejectionRow, StateRow
 
 
@@ -201,6 +202,27 @@ def check(result: Check, exit_code: int) -> dict[str, Any]:
                 ],
             }
             for ruling in result.rulings
+        ],
+    }
+
+
+def what_if(found: tuple[Difference, ...], digest: str, exit_code: int) -> dict[str, Any]:
+    return {
+        "schema": "troth/whatif/1",
+        "catalogue": digest,
+        "exit": exit_code,
+        "differences": [
+            {
+                "name": each.device,
+                "duty": each.duty.id,
+                "from": each.before.value if each.before else None,
+                "to": each.said.outcome.value,
+                "binds": each.binds,
+                "state_from": each.state_before.value,
+                "state": each.state.value,
+                "because": each.said.because,
+            }
+            for each in found
         ],
     }
 
