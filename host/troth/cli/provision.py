@@ -29,7 +29,9 @@ _MOST_AT_ONCE = 16
 @click.option("--model", help="model designation [default: hwmodel of troth.json]")
 @click.option("--name", help="the unit's name, for one port [default: model and MAC]")
 @click.option("--class", "product_class", type=click.Choice(["consumer", "industrial"]))
-@click.option("--market", type=click.Choice(["eu", "uk"]), help="where the unit is sold")
+@click.option(
+    "--market", type=click.Choice(["eu", "uk", "au", "us-ca"]), help="where the unit is sold"
+)
 @click.option("--placed", metavar="DATE", help="placed on the market [default: today, if sold]")
 @click.option("--own-use", is_flag=True, help="not for sale [default without --market]")
 @click.option(
