@@ -1,4 +1,4 @@
-"""Fuses as the agent reads them, on chips that espefuse itself burned (its virtual mode)."""
+"""What the agent makes of fuses; where keys are burned, on chips that espefuse itself burned."""
 
 import subprocess
 import sys
@@ -8,9 +8,11 @@ from typing import Any
 import pytest
 
 import agent_support  # noqa: F401
+from emulator.chips import chip_ids, load_chip
+from emulator.efuse import Fuses
 from troth_agent import efuse
 
-BASES = {"esp32": 0x3FF5A000, "esp32c3": 0x60008800, "esp32s3": 0x60007000}
+COMMON = [name for name in chip_ids() if name not in ("esp32", "esp32c2")]
 DIGEST_A, DIGEST_B, KEY = bytes(range(32)), bytes(range(32, 64)), b"\x5a" * 32
 BLANK = {
     "secure_boot": False,
@@ -31,7 +33,7 @@ class Registers:
     """machine.mem32 over an espefuse file: the register at offset o ends o bytes before the end."""
 
     def __init__(self, chip: str, data: bytes) -> None:
-        self._base, self._data = BASES[chip], data
+        self._base, self._data = load_chip(chip).efuse_base, data
 
     def __getitem__(self, address: int) -> int:
         offset = address - self._base
@@ -53,12 +55,22 @@ def burned(chip: str, folder: Path, *steps: str) -> dict[str, Any]:
     return efuse.read(chip, Registers(chip, fuses.read_bytes()))
 
 
-@pytest.mark.parametrize("chip", BASES)
-def test_a_new_chip_has_nothing_burned(chip: str, tmp_path: Path) -> None:
-    said = burned(chip, tmp_path)
-    assert said.pop("key_slots_free") == (1 if chip == "esp32" else 3)
+def fused(chip: str, *blocks: tuple[int, bytes], **fields: int) -> dict[str, Any]:
+    """The same without keys of its own: fuses by name, and key blocks by number."""
+    fuses = Fuses(load_chip(chip))
+    for name, value in fields.items():
+        fuses.burn(name, value)
+    for number, data in blocks:
+        fuses.burn_block({"esp32": 0x38, "esp32c2": 0x60}.get(chip, 0x9C) + 32 * number, data)
+    return efuse.read(chip, Registers(chip, fuses.content()))
+
+
+@pytest.mark.parametrize("chip", chip_ids())
+def test_a_new_chip_has_nothing_burned(chip: str) -> None:
+    said = fused(chip)
+    assert said.pop("key_slots_free") == (3 if chip in COMMON else 1)
     fuses = said.pop("fuses")
-    assert len(fuses) == 20
+    assert fuses == bytes(8 if chip == "esp32c2" else 20)
     assert said == {name: value for name, value in BLANK.items() if name != "fuses"}
 
 
@@ -120,38 +132,132 @@ def test_a_secret_key_left_readable_is_counted_and_never_shown(tmp_path: Path) -
     [(1, True, "development"), (3, False, "off"), (7, True, "development")],
 )
 def test_flash_encryption_is_a_parity_and_release_needs_more(
-    count: int, enabled: bool, mode: str, tmp_path: Path
+    count: int, enabled: bool, mode: str
 ) -> None:
-    said = burned("esp32c3", tmp_path, f"burn-efuse SPI_BOOT_CRYPT_CNT {count}")
-    assert (said["flash_enc"], said["flash_enc_mode"]) == (enabled, mode)
+    for chip in (*COMMON, "esp32c2"):
+        said = fused(chip, SPI_BOOT_CRYPT_CNT=count)
+        assert (said["flash_enc"], said["flash_enc_mode"]) == (enabled, mode)
 
 
 @pytest.mark.parametrize(
     ("burn", "jtag", "dbgstat"),
     [
-        ("DIS_PAD_JTAG 1", "enabled", 0),  # USB is still open
-        ("DIS_USB_JTAG 1", "enabled", 0),  # the pads are still open
-        ("DIS_USB_JTAG 1 SOFT_DIS_JTAG 7", "protected", 1),
-        ("DIS_USB_JTAG 1 SOFT_DIS_JTAG 3", "enabled", 0),  # an even count opens it
-        ("DIS_USB_JTAG 1 DIS_PAD_JTAG 1", "disabled", 3),
+        ({"DIS_PAD_JTAG": 1}, "enabled", 0),  # USB is still open
+        ({"DIS_USB_JTAG": 1}, "enabled", 0),  # the pads are still open
+        ({"DIS_USB_JTAG": 1, "SOFT_DIS_JTAG": 7}, "protected", 1),
+        ({"DIS_USB_JTAG": 1, "SOFT_DIS_JTAG": 3}, "enabled", 0),  # an even count opens it
+        ({"DIS_USB_JTAG": 1, "DIS_PAD_JTAG": 1}, "disabled", 3),
     ],
 )
 def test_jtag_is_closed_only_when_every_way_in_is(
-    burn: str, jtag: str, dbgstat: int, tmp_path: Path
+    burn: dict[str, int], jtag: str, dbgstat: int
 ) -> None:
-    said = burned("esp32s3", tmp_path, f"burn-efuse {burn}")
-    assert (said["jtag"], said["dbgstat"]) == (jtag, dbgstat)
+    for chip in COMMON:
+        if chip != "esp32s2":
+            said = fused(chip, **burn)
+            assert (said["jtag"], said["dbgstat"]) == (jtag, dbgstat), chip
 
 
-def test_the_download_loader_can_be_off(tmp_path: Path) -> None:
-    said = burned("esp32s3", tmp_path, "burn-efuse DIS_DOWNLOAD_MODE 1 ENABLE_SECURITY_DOWNLOAD 1")
+@pytest.mark.parametrize(
+    ("chip", "burn", "jtag"),
+    [
+        ("esp32s2", {"SOFT_DIS_JTAG": 1}, "protected"),
+        ("esp32s2", {"HARD_DIS_JTAG": 1}, "disabled"),
+        ("esp32c2", {"DIS_PAD_JTAG": 1}, "disabled"),
+    ],
+)
+def test_chips_without_jtag_over_usb_have_one_way_in(
+    chip: str, burn: dict[str, int], jtag: str
+) -> None:
+    assert fused(chip, **burn)["jtag"] == jtag
+
+
+@pytest.mark.parametrize("chip", [*COMMON, "esp32c2"])
+def test_the_download_loader_can_be_off(chip: str) -> None:
+    assert fused(chip, ENABLE_SECURITY_DOWNLOAD=1)["dl_mode"] == "secure"
+    said = fused(chip, DIS_DOWNLOAD_MODE=1, ENABLE_SECURITY_DOWNLOAD=1)
     assert said["dl_mode"] == "disabled"
+
+
+@pytest.mark.parametrize("chip", COMMON)
+def test_secure_boot_without_a_digest_that_counts_is_none(chip: str) -> None:
+    digest = (1, DIGEST_A)
+    on = {"SECURE_BOOT_EN": 1, "KEY_PURPOSE_1": 9}
+    assert fused(chip, digest, **on)["secure_boot"]
+    assert not fused(chip, digest, **on, SECURE_BOOT_KEY_REVOKE0=1)["secure_boot"]
+    assert not fused(chip, digest, SECURE_BOOT_EN=1)["secure_boot"]
+    assert not fused(chip, SECURE_BOOT_EN=1, KEY_PURPOSE_1=9)["oemboot"]  # an empty block
+
+
+@pytest.mark.parametrize("chip", COMMON)
+def test_the_secure_version_is_a_count_of_bits(chip: str) -> None:
+    assert fused(chip, SECURE_VERSION=0b1011)["secver_fuse"] == 3
+    assert fused("esp32c2", SECURE_VERSION=0b1111)["secver_fuse"] == 4
+
+
+@pytest.mark.parametrize("chip", COMMON)
+@pytest.mark.parametrize("purpose", [1, 2, 4, 5, 7, 8, 12])
+def test_every_purpose_but_a_users_and_a_digest_is_a_secret(chip: str, purpose: int) -> None:
+    said = fused(chip, (5, KEY), KEY_PURPOSE_5=purpose)
+    assert said["key_blocks_readable"] == 1
+    assert KEY[:4] not in said["fuses"]
+    assert said["secure_boot_digests"] == []
+    assert fused(chip, KEY_PURPOSE_5=purpose, RD_DIS=0b100000)["key_blocks_readable"] == 0
+
+
+def test_the_fifth_bit_of_a_purpose_is_a_secret_too_and_no_digest() -> None:
+    for purpose in (16, 17, 18, 25):  # 25 is SECURE_BOOT_DIGEST0 to a reader of four bits
+        said = fused("esp32c5", (0, KEY), SECURE_BOOT_EN=1, KEY_PURPOSE_0=purpose)
+        assert (said["key_blocks_readable"], said["secure_boot"]) == (1, False)
+
+
+def test_the_c2_has_one_block_for_its_flash_key_and_half_a_digest(tmp_path: Path) -> None:
+    (tmp_path / "half").write_bytes(KEY[:16])
+    said = burned(
+        "esp32c2",
+        tmp_path,
+        "burn-key BLOCK_KEY0 half XTS_AES_128_KEY_DERIVED_FROM_128_EFUSE_BITS"
+        " BLOCK_KEY0 a SECURE_BOOT_DIGEST",
+        "burn-efuse SECURE_BOOT_EN 1 SPI_BOOT_CRYPT_CNT 7 DIS_DOWNLOAD_MANUAL_ENCRYPT 1",
+    )
+    assert said["secure_boot"]
+    assert "secure_boot_digests" not in said  # half of it is not the digest
+    assert (said["key_slots_free"], said["key_blocks_readable"]) == (0, 0)
+    assert said["flash_enc_mode"] == "release"
+
+
+@pytest.mark.parametrize(
+    ("fields", "block", "wanted"),
+    [
+        ({"SECURE_BOOT_EN": 1}, b"", {"secure_boot": False, "secure_boot_digests": []}),
+        ({"SECURE_BOOT_EN": 1}, KEY[:16], {"secure_boot": False}),
+        ({"SPI_BOOT_CRYPT_CNT": 1}, KEY, {"key_blocks_readable": 1}),
+        ({"SPI_BOOT_CRYPT_CNT": 1, "RD_DIS": 1}, KEY, {"key_blocks_readable": 0}),
+        (
+            {"SPI_BOOT_CRYPT_CNT": 1, "XTS_KEY_LENGTH_256": 1, "RD_DIS": 1, "SECURE_BOOT_EN": 1},
+            KEY,
+            {"key_blocks_readable": 1, "secure_boot": False, "key_slots_free": 0},
+        ),
+        (
+            {"SPI_BOOT_CRYPT_CNT": 1, "WR_DIS": 4, "DIS_DOWNLOAD_MANUAL_ENCRYPT": 1},
+            KEY,
+            {"flash_enc_mode": "release"},
+        ),
+    ],
+)
+def test_the_c2_reads_its_own_layout(
+    fields: dict[str, int], block: bytes, wanted: dict[str, Any]
+) -> None:
+    said = fused("esp32c2", (0, block.ljust(32, b"\0")), **fields)
+    assert {name: said[name] for name in wanted} == wanted
 
 
 def esp32(*words: tuple[int, int]) -> dict[str, Any]:
     """The classic chip from its words by offset: espefuse ties too much to its revision."""
     data = dict(words)
-    return efuse.read("esp32", _Words({BASES["esp32"] + at: word for at, word in data.items()}))
+    return efuse.read(
+        "esp32", _Words({load_chip("esp32").efuse_base + at: word for at, word in data.items()})
+    )
 
 
 class _Words(dict[int, int]):

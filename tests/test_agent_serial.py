@@ -58,6 +58,9 @@ def test_a_new_board_says_who_it_is(fake: FakeBoard, capsys: pytest.CaptureFixtu
         "frozen": False,
         "sealed": False,
         "key": None,
+        "key_origin": "nvs",
+        "alg": None,
+        "kid": None,
     }
 
 
@@ -66,7 +69,7 @@ def test_enrolment_makes_one_key_and_keeps_it(
 ) -> None:
     serial.enroll()
     first = said(capsys)
-    assert set(first) == {"public_key", "fuses", "chip", "mac", "key_origin"}
+    assert set(first) == {"public_key", "fuses", "chip", "mac", "key_origin", "alg", "kid"}
     assert len(first["public_key"]) == 128
     assert first["key_origin"] == "nvs"
     serial.enroll()

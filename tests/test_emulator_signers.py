@@ -12,6 +12,7 @@ from pathlib import Path
 import cbor2
 import pytest
 from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from agent_support import AGENT
@@ -44,6 +45,12 @@ profile = "P1"
 serial = 7
 files = "files"
 hmac_master = "master.key"
+
+[[board]]
+name = "element"
+chip = "esp32"
+profile = "P1"
+files = "files"
 """
     with boards(at, scenario=scenario) as running:
         yield running
@@ -93,7 +100,7 @@ def test_the_agent_enrols_and_signs_with_the_fuse_key(stage: Stage) -> None:
 @pytest.mark.parametrize(
     ("words", "code"),
     [
-        (("--chip", "esp32", "--profile", "P1"), "signer.absent"),
+        (("--chip", "esp32", "--profile", "P1", "--signer", "efuse-hmac"), "signer.absent"),
         (("--profile", "P0", "--signer", "efuse-hmac"), "signer.profile"),
         (("--profile", "P1", "--signer", "soft"), "signer.profile"),
         (("--profile", "P1", "--hmac-master", "/nowhere"), "signer.master"),
@@ -103,3 +110,27 @@ def test_the_agent_enrols_and_signs_with_the_fuse_key(stage: Stage) -> None:
 def test_what_cannot_be_is_refused(words: tuple[str, ...], code: str, tmp_path: Path) -> None:
     said = run(*EMULATOR, "run", *words, env=own_env(tmp_path))
     assert (said.code, said.err.split("]")[0]) == (2, f"error[{code}")
+
+
+def test_the_agent_has_its_key_made_in_the_element(stage: Stage) -> None:
+    code = (
+        "import json, troth_agent\n"
+        "print(json.dumps(troth_agent.enroll()))\n"
+        "print(json.dumps(troth_agent.identify()))\n"
+        "print(troth_agent.answer(bytes(32), bundle=False).hex())"
+    )
+    enrolled, identity, evidence = map(str, stage.python("element", code).splitlines())
+    said = json.loads(enrolled)
+    assert (said["alg"], said["key_origin"]) == (-7, "secure-element")
+    assert json.loads(identity)["key"] == said["public_key"]
+    protected, _, payload, signature = cbor2.loads(bytes.fromhex(evidence)).value
+    point = b"\4" + bytes.fromhex(said["public_key"])
+    r, s = int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big")
+    ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point).verify(
+        utils.encode_dss_signature(r, s),
+        cbor2.dumps(["Signature1", protected, b"", payload]),
+        ec.ECDSA(hashes.SHA256()),
+    )
+    kept = stage.folder / "element/atecc608.json"
+    assert stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert json.loads(kept.read_text())["keys"].keys() == {"0"}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.chips import BOARDS, Chip, load_chip
 from emulator.efuse import new_fuses
-from emulator.hardware_key import burn_hmac
+from emulator.hardware_key import burn_hmac, solder_atecc608
 from emulator.image import App, build_bootloader, build_image, sign_image
 
 if TYPE_CHECKING:
@@ -76,6 +76,8 @@ def make_folder(at: Path, order: Order, spare_fuses: tuple[str, ...] = ()) -> No
     fuses = new_fuses(chip, mac, order.profile, key.digest() if key else None, spare_fuses)
     if order.signer == "efuse-hmac":
         burn_hmac(at, fuses, mac, order.hmac_master)
+    if order.signer == "atecc608":
+        solder_atecc608(at)
     (at / "efuse.bin").write_bytes(fuses.content())
     image = order.app.read_bytes() if order.app else stock_image(chip, order.profile)
     (at / "app.bin").write_bytes(image)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import json
 import secrets
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from emulator.chips import Chip
 from emulator.efuse import Fuses
 from emulator.trouble import USAGE, Trouble
 
-SIGNERS = ("soft", "efuse-hmac")
+SIGNERS = ("soft", "efuse-hmac", "atecc608")
 BLOCK = 5  # the one block that no other use needs: on some chips it cannot hold a flash key
 HMAC_UP = 8
 SALT = b"troth/efuse-hmac/1"
@@ -22,14 +23,15 @@ PURPOSE_FIXED, BLOCK_FIXED = 8, 23
 
 def signer_of(chip: Chip, profile: str, asked: str | None) -> str:
     """The signer of a board: what was asked for, or the best that its profile and chip have."""
-    signer = asked or ("efuse-hmac" if profile == "P1" else "soft")
+    best = "efuse-hmac" if _has_hmac(chip) else "atecc608"
+    signer = asked or (best if profile == "P1" else "soft")
     if signer not in SIGNERS:
         raise Trouble("signer.unknown", f"no signer {signer}", " or ".join(SIGNERS), USAGE)
     if (profile == "P0") != (signer == "soft") and profile != "P2":
         fix = "--profile P1 for a key in hardware, P0 for one in flash"
         raise Trouble("signer.profile", f"{profile} has no {signer} key", fix, USAGE)
     if signer == "efuse-hmac" and not _has_hmac(chip):
-        fix = "choose another --chip"
+        fix = "--signer atecc608, or choose another --chip"
         raise Trouble("signer.absent", f"{chip.id} has no HMAC peripheral", fix, USAGE)
     return signer
 
@@ -62,6 +64,13 @@ def _read_master(path: Path) -> bytes:
         what = f"{path} has {len(master)} bytes, not {KEY_BYTES}"
         raise Trouble("signer.master", what, "name the home's hmac-master.key", USAGE)
     return master
+
+
+def solder_atecc608(at: Path) -> None:
+    """A new secure element, configured and locked by its line; its key it makes itself."""
+    serial = b"\x01\x23" + secrets.token_bytes(6) + b"\xee"
+    config = serial[:4] + b"\0\0\x60\x03" + serial[4:] + bytes(115)  # both locks among the zeros
+    keep(at / "atecc608.json", json.dumps({"config": config.hex(), "keys": {}}).encode())
 
 
 def keep(path: Path, content: bytes) -> None:

@@ -20,7 +20,11 @@ def chosen():
         from . import efuse_hmac
 
         return efuse_hmac, settings
-    raise Trouble("signer.unknown", "%s: signer: want soft or efuse-hmac" % _SETTINGS)
+    if name == "atecc608":
+        from . import atecc608
+
+        return atecc608, settings
+    raise Trouble("signer.unknown", "%s: signer: want soft, efuse-hmac or atecc608" % _SETTINGS)
 
 
 # What the host may know of this board's key; why there is none, when that is not plain.

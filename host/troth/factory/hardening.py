@@ -183,8 +183,8 @@ def _burning(chip: Chip) -> list[Step]:
     why = "from here on the chip starts only what is signed"
     steps.append(_fuses("secure-boot", why, chip.fuses(*_BOOT)))
     why = "after the last hidden key; else the digest itself could be hidden, and the chip dead"
-    words = ("write-protect-efuse", "RD_DIS")
-    steps.append(Step("lock", why, "espefuse", words, "", (Mark("RD_DIS", "locked"),)))
+    lock = ("write-protect-efuse", "RD_DIS")
+    steps.append(Step("lock", why, "espefuse", lock, "", (Mark("RD_DIS", "locked"),)))
     return steps
 
 

@@ -235,16 +235,40 @@ class Bus:
         pass
 
 
-# a bus with nothing on it
+_element = []
+
+
+# the secure element, if the line soldered one; it is on any pins
+def _atecc608():
+    if not _element:
+        name = "atecc608.json"
+        if _emu.read(name) is None:
+            raise OSError(19)
+        import os
+
+        from _atecc608 import Atecc608
+
+        def keep(text):
+            with _emu.host.open("/" + name, "wb") as file:  # as it is: for its owner's eyes alone
+                file.write(text.encode())
+
+        now = _emu.native_time.ticks_ms
+        _element.append(Atecc608(lambda: _emu.read(name), keep, now, os.urandom))
+    return _element[0]
+
+
 class I2C(Bus):
     def scan(self):
-        return []
+        try:
+            return [0x60] if _atecc608().awake() else []
+        except OSError:
+            return []
 
     def readfrom(self, addr, n, stop=True):
-        raise OSError(19)
+        return _atecc608().read(addr, n)
 
     def writeto(self, addr, data, stop=True):
-        raise OSError(19)
+        return _atecc608().write(addr, bytes(data))
 
 
 SoftI2C = I2C
