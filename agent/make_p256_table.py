@@ -1,10 +1,9 @@
-"""Writes troth_agent/p256_points.py: the comb's 256 points, computed anew from P-256's generator.
+"""Writes troth_agent/p256_table.py: the comb's 64 points, computed anew from P-256's generator.
 
 `--check` changes nothing and ends with 1 when the file differs from what would be written.
 """
 
 import sys
-from binascii import b2a_base64
 from pathlib import Path
 
 P = 2**256 - 2**224 + 2**192 + 2**96 - 1
@@ -12,8 +11,9 @@ G = (
     0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
 )
-TEETH, COLUMNS, TABLES, STEPS = 7, 37, 4, 10
-TARGET = Path(__file__).parent / "troth_agent" / "p256_points.py"
+TEETH, COLUMNS = 6, 44
+ROW_BYTES = 256  # 4 points: a board need not find 4 KB of heap in one piece
+TARGET = Path(__file__).parent / "troth_agent" / "p256_table.py"
 
 Point = tuple[int, int]
 
@@ -34,36 +34,35 @@ def double(a: Point, times: int) -> Point:
     return a
 
 
-def comb() -> list[Point]:
-    """Four tables of 64 points: 2^222 G with each lower tooth 2^(37 j) G added (bit j of the index
-    is 1) or taken away (0); each next table is the one before times 2^10.
+def comb() -> bytes:
+    """Two tables of 32 points x || y: 2^220 G with each lower tooth 2^(44 j) G added (bit j of the
+    index is 1) or taken away (0); the second is the first times 2^22.
     """
     teeth = [G]
     for _ in range(TEETH - 1):
         teeth.append(double(teeth[-1], COLUMNS))
-    table = []
+    first = []
     for i in range(1 << (TEETH - 1)):
         point = teeth[-1]
         for j, (x, y) in enumerate(teeth[:-1]):
             point = add(point, (x, y if i >> j & 1 else P - y))
-        table.append(point)
-    points = list(table)
-    for _ in range(TABLES - 1):
-        table = [double(point, STEPS) for point in table]
-        points += table
-    return points
+        first.append(point)
+    second = [double(point, COLUMNS // 2) for point in first]
+    return b"".join(v.to_bytes(32, "big") for point in first + second for v in point)
 
 
 def source() -> str:
-    """One point a line, x || y in base64, and all lines of one length: p256_table.py reads it."""
+    table = comb()
     lines = [
         "# Points of the P-256 comb; written by make_p256_table.py.",
         "# fmt: off",
-        "POINTS = (",
+        "TABLE = (",
     ]
-    for point in comb():
-        packed = b"".join(v.to_bytes(32, "big") for v in point)
-        lines.append(f'b"{b2a_base64(packed, newline=False).decode()}",')
+    for row in range(0, len(table), ROW_BYTES):
+        parts = [table[at : at + 32] for at in range(row, row + ROW_BYTES, 32)]
+        escaped = ["".join(f"\\x{byte:02x}" for byte in part) for part in parts]
+        lines += [f'    b"{text}"' for text in escaped]
+        lines[-1] += ","
     return "\n".join([*lines, ")", ""])
 
 

@@ -3,7 +3,7 @@
 import os
 from hashlib import sha256
 
-from .curve import N, P, affine, inverse, times_base
+from .curve import N, affine, inverse, times_base
 
 _IPAD = int.from_bytes(b"\x36" * 32, "big")
 _OPAD = int.from_bytes(b"\x5c" * 32, "big")
@@ -25,8 +25,7 @@ def sign(private, digest, blind=True):
         v = _hmac(key, v)
         k = int.from_bytes(v, "big")
         if 0 < k < N:
-            x, _, zz, _ = times_base(k, mask)
-            r = x * inverse(zz, P) % P % N
+            r = affine(times_base(k, mask))[0] % N
             s = inverse(k * mask % N, N) * (e + r * d) % N * mask % N
             if r and s:
                 return r.to_bytes(32, "big") + s.to_bytes(32, "big")
