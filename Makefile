@@ -7,7 +7,7 @@ T      ?= tests
 K      ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint bench fuzz boards emu browser lock clean
+.PHONY: help setup demo test lint bench fuzz boards emu programs lock clean
 
 help: ## list the verbs
 	@awk -F':.*## ' '/^[a-z]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' Makefile
@@ -15,7 +15,7 @@ help: ## list the verbs
 demo: .venv/run.stamp .vm/stamp ## the whole story on emulated boards, then the page on 127.0.0.1 (ARGS="--once --json")
 	@$(BIN)/troth demo $(ARGS); code=$$?; [ $$code -eq 0 ] || [ $$code -eq 3 ] || exit $$code
 
-test: .venv/dev.stamp .vm/stamp browser ## every test; T=tests/test_x.py or K=word for a few
+test: .venv/dev.stamp .vm/stamp programs ## every test; T=tests/test_x.py or K=word for a few
 	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(T) $(if $(K),-k '$(K)') $(ARGS)
 
 lint: .venv/dev.stamp ## ruff, mypy --strict, the agent against the MicroPython stubs, the import contract
@@ -39,9 +39,10 @@ emu: .venv/run.stamp .vm/stamp ## boards without hardware (ARGS="run -n 2 --chip
 
 setup: .venv/dev.stamp .vm/stamp ## only the set-up
 
-browser: # Debian's chromium for the page tests; without it they are skipped and say so
-	@command -v chromium >/dev/null || [ $$(id -u) -ne 0 ] || { echo "installing chromium for the page tests" >&2; \
-	  { apt-get update -q && apt-get install -q -y --no-install-recommends chromium; } >&2 || true; }
+programs: # chromium (page tests) and mosquitto (MQTT tests) of Debian; a test that lacks one is skipped and says so
+	@{ command -v chromium && command -v mosquitto; } >/dev/null || [ $$(id -u) -ne 0 ] || { \
+	  echo "installing chromium and mosquitto for the tests" >&2; \
+	  { apt-get update -q && apt-get install -q -y --no-install-recommends chromium mosquitto; } >&2 || true; }
 
 lock: .venv/dev.stamp ## pin and hash what pyproject.toml asks for (needs uv)
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
