@@ -79,6 +79,7 @@ TOKEN_LABELS = {
     "submods": 266,
     "bootcount": 267,
     "bootseed": 268,
+    "counter": -80002,
 }
 SET_LABELS = {
     "oemid": 258,

@@ -18,7 +18,13 @@ from troth_agent.keys.soft import SoftKey
 CDDL = Path(__file__).parents[1] / "host/troth/formats/troth.cddl"
 PRIVATE = bytes(range(1, 33))
 NONCE = bytes(range(32))
-SESSION = {"ueid": b"\2\x24\x0a\xc4\0\0\1", "uptime": 7, "bootcount": 3, "bootseed": bytes(8)}
+SESSION = {
+    "ueid": b"\2\x24\x0a\xc4\0\0\1",
+    "uptime": 7,
+    "bootcount": 3,
+    "bootseed": bytes(8),
+    "counter": 9,
+}
 LEAST: dict[str, Any] = {
     "oemid": b"\x0a\x1b\x2c",
     "hwmodel": "therm-v2",
@@ -129,9 +135,11 @@ def test_both_forms_carry_the_same_signed_bytes() -> None:
 
 
 def test_evidence_keeps_within_its_size() -> None:
-    longest = SESSION | {"iat": 2**32 - 1, "uptime": 2**31, "bootcount": 2**31 - 1}
-    made = evidence(FULL, longest)
-    assert len(made.bare()) <= 240
+    young = SESSION | {"iat": 2**32 - 1, "uptime": 65_535, "bootcount": 255, "counter": 255}
+    assert len(evidence(FULL, young).bare()) <= 240
+    longest = {"iat": 2**32 - 1, "uptime": 2**31, "bootcount": 2**31 - 1, "counter": 2**31}
+    made = evidence(FULL, SESSION | longest)
+    assert len(made.bare()) <= 248
     assert len(made.bundle()) <= 2048
 
 

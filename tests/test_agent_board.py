@@ -278,11 +278,13 @@ def test_a_boot_is_counted_once_and_has_one_seed(fake: FakeBoard, root: Path) ->
     first, again = session(), session()
     assert first["bootcount"] == again["bootcount"] == 1
     assert first["bootseed"] == again["bootseed"]
+    assert again["counter"] == first["counter"] + 1
     assert first["ueid"] == b"\2" + MAC
     boot._this.clear()
     second = session()
     assert second["bootcount"] == 2
     assert second["bootseed"] != first["bootseed"]
+    assert second["counter"] == 1
 
 
 def test_uptime_goes_on_when_the_tick_counter_wraps(

@@ -33,7 +33,8 @@ for i in range(20):
     for name in ("app_digest", "code_digest", "agent_digest")[: 2 + i % 2]:
         facts[name] = sha256(seed + name.encode()).digest()
     facts["secure_boot_digests"] = [sha256(seed).digest()] * (i % 4)
-    said = {"ueid": b"\\2" + seed[:6], "uptime": 7 ** i, "bootcount": i, "bootseed": seed[:8]}
+    said = {"ueid": b"\\2" + seed[:6], "uptime": 7 ** i, "bootcount": i, "bootseed": seed[:8],
+            "counter": 3 ** i}
     if i % 2:
         said["iat"] = 1790000000 + i
     key = SoftKey(seed + p256.public_key(seed), blind=False)
@@ -75,7 +76,7 @@ class Board:
             return file.read()
     def session(self):
         return {"ueid": b"\\2\\x24\\x0a\\xc4\\0\\0\\1", "uptime": 1, "bootcount": 1,
-                "bootseed": bytes(8)}
+                "bootseed": bytes(8), "counter": 1}
     def claims_set(self):
         return b"as the board says"
 private = bytes(range(1, 33))

@@ -39,6 +39,12 @@ def test_a_device_without_a_clock_says_no_time() -> None:
     assert read_token(said_by(BOARD.claims(NONCE))).issued_at is None
 
 
+@pytest.mark.parametrize("counter", [None, 1, 255, 2**32])
+def test_the_counter_is_read_and_an_older_agent_has_none(counter: int | None) -> None:
+    said = DROP if counter is None else counter
+    assert read_token(said_by(BOARD.claims(NONCE, counter=said))).counter == counter
+
+
 def test_the_signer_speaks_for_nobody_else() -> None:
     with pytest.raises(BadSignature) as refused:
         read_token(said_by(BOARD.claims(NONCE, ueid=forge.Device(2).ueid)))
@@ -48,18 +54,26 @@ def test_the_signer_speaks_for_nobody_else() -> None:
 UINTS = st.sampled_from([0, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**63 - 1])
 
 
-@given(uptime=UINTS, boots=UINTS, iat=st.none() | st.integers(0, labels.MAX_TIME))
-def test_the_expected_form_and_the_general_way_agree(uptime: int, boots: int, iat: Any) -> None:
-    payload = BOARD.claims(NONCE, uptime=uptime, bootcount=boots, iat=DROP if iat is None else iat)
+@given(
+    uptime=UINTS,
+    boots=UINTS,
+    iat=st.just(DROP) | st.integers(0, labels.MAX_TIME),
+    counter=st.just(DROP) | UINTS,
+)
+def test_the_expected_form_and_the_general_way_agree(
+    uptime: int, boots: int, iat: Any, counter: Any
+) -> None:
+    payload = BOARD.claims(NONCE, uptime=uptime, bootcount=boots, iat=iat, counter=counter)
     at_a_glance = claims._expected(payload)
     assert at_a_glance in (None, claims._general(payload))
-    assert at_a_glance is not None or max(uptime, boots, iat or 0) >= 2**32
+    numbers = [n for n in (uptime, boots, iat, counter) if n is not DROP]
+    assert at_a_glance is not None or max(numbers) >= 2**32
 
 
 @given(st.data())
 def test_what_the_expected_form_takes_the_general_way_takes_alike(data: st.DataObject) -> None:
     """A changed byte must never pass at a glance where the general way would refuse it."""
-    payload = bytearray(BOARD.claims(NONCE, iat=1_790_000_000))
+    payload = bytearray(BOARD.claims(NONCE, iat=1_790_000_000, counter=3))
     for _ in range(data.draw(st.integers(1, 3))):
         payload[data.draw(st.integers(0, len(payload) - 1))] = data.draw(st.integers(0, 255))
     token = claims._expected(bytes(payload))
@@ -110,6 +124,8 @@ BAD_TOKENS: dict[str, tuple[dict[str, Any], str, str]] = {
     "an expiry": ({"extra": {4: 2_000_000_000}}, "claim.unknown", "claims"),
     "a key of its own (cnf)": ({"extra": {8: {}}}, "claim.unknown", "claims"),
     "a text label": ({"swname2": 1}, "claim.unknown", "claims"),
+    "a negative counter": ({"counter": -1}, "claim.range", "claims/counter"),
+    "a counter of true": ({"counter": True}, "claim.type", "claims/counter"),
     "a private claim in the token": ({"extra": {-80001: {}}}, "claim.unknown", "claims"),
 }
 

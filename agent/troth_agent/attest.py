@@ -17,6 +17,7 @@ _PROFILE = const(265)
 _SUBMODS = const(266)
 _BOOTCOUNT = const(267)
 _BOOTSEED = const(268)
+_COUNTER = const(-80002)
 _SHA_256 = const(-16)
 
 _OUR_PROFILE = b"\x69\x81\xbd\xd0\xfe\xc4\xf4\xc4\xea\xa9\x83\xab\xbc\xa1\x8e\xf8\xee\xc7\xc9\x5d"
@@ -40,7 +41,7 @@ class Evidence:
         return cbor.encode(cbor.Tag(_BUNDLE, [cwt, {"cfg": self.claims_set}]))
 
 
-# The token's payload; `session` holds ueid, uptime, bootcount, bootseed and perhaps iat.
+# The token's payload; `session` holds ueid, uptime, bootcount, bootseed, counter and perhaps iat.
 def token(nonce, digest, session):
     said = {
         _NONCE: nonce,
@@ -50,6 +51,7 @@ def token(nonce, digest, session):
         _SUBMODS: {"cfg": [_SHA_256, digest]},
         _BOOTCOUNT: session["bootcount"],
         _BOOTSEED: session["bootseed"],
+        _COUNTER: session["counter"],
     }
     if "iat" in session:
         said[_IAT] = session["iat"]

@@ -31,6 +31,7 @@ class Board:
             "uptime": this_boot.uptime_s(),
             "bootcount": this_boot.count,
             "bootseed": this_boot.seed,
+            "counter": this_boot.next_token(),
         }
         iat = _unix_time()
         if iat is not None:

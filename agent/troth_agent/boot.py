@@ -13,6 +13,7 @@ class Boot:
         self.facts = _measure_once()
         self._ticks = time.ticks_ms()
         self._uptime_ms = 0
+        self._tokens = 0
 
     # ticks wrap after days, so their differences are added up
     def uptime_s(self):
@@ -20,6 +21,11 @@ class Boot:
         self._uptime_ms += time.ticks_diff(now, self._ticks)
         self._ticks = now
         return self._uptime_ms // 1000
+
+    # with the boot count it puts a device's reports in order, whenever they arrive
+    def next_token(self):
+        self._tokens += 1
+        return self._tokens
 
 
 _this: list = []

@@ -23,6 +23,7 @@ class Token(NamedTuple):
     boot_seed: bytes
     set_digest: bytes  # SHA-256 of the detached claims-set
     issued_at: int | None  # unix s; None: the device has no clock
+    counter: int | None = None  # tokens of this boot, this one included; None: an older agent
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +115,11 @@ def read_claims_set(raw: bytes, digest: bytes) -> ClaimsSet:
     return ClaimsSet(digest, DeviceClaims(**said))
 
 
-# The one sequence of bytes in which an honest agent writes its token: eight claims in the order
+# The one sequence of bytes in which an honest agent writes its token: its claims in the order
 # of their labels. Everything else goes the general way, which gives the same answer, slower.
 _UINT = rb"([\x00-\x17] | \x18[\x18-\xff] | \x19[\x01-\xff]. | \x1a(?!\x00\x00)....)"
 _EXPECTED = re.compile(
-    rb"(?: \xa7 | \xa8 \x06" + _UINT + rb")"  # iat
+    rb"([\xa7-\xa9]) (?: \x06" + _UINT + rb")?"  # iat
     rb"\x0a \x58\x20 (.{32})"  # eat_nonce
     rb"\x19\x01\x00 \x47 (\x02.{6})"  # ueid
     rb"\x19\x01\x05"
@@ -128,7 +129,10 @@ _EXPECTED = re.compile(
     + rb"\x19\x01\x0a \xa1\x63cfg \x82\x2f\x58\x20 (.{32})"  # submods: SHA-256 of the set
     rb"\x19\x01\x0b"
     + _UINT  # bootcount
-    + rb"\x19\x01\x0c \x48 (.{8})",  # bootseed
+    + rb"\x19\x01\x0c \x48 (.{8})"  # bootseed
+    + rb"(?: \x3a\x00\x01\x38\x81"
+    + _UINT
+    + rb")?",  # counter
     re.DOTALL | re.VERBOSE,
 )
 
@@ -137,7 +141,9 @@ def _expected(payload: bytes) -> Token | None:
     found = _EXPECTED.fullmatch(payload)
     if found is None:
         return None
-    iat, nonce, ueid, uptime, digest, boots, seed = found.groups()
+    head, iat, nonce, ueid, uptime, digest, boots, seed, counter = found.groups()
+    if head[0] - 0xA7 != (iat is not None) + (counter is not None):
+        return None
     return Token(
         ueid,
         nonce,
@@ -146,6 +152,7 @@ def _expected(payload: bytes) -> Token | None:
         seed,
         digest,
         _big(iat[len(iat) > 1 :], "big") if iat else None,
+        _big(counter[len(counter) > 1 :], "big") if counter else None,
     )
 
 
@@ -158,4 +165,4 @@ def _general(payload: bytes) -> Token:
         raise Unsupported("profile.unsupported", "want Troth 1", path="claims/profile")
     claims = fields(said, TOKEN_CLAIMS, "claims")
     del claims["profile"]
-    return Token(**({"issued_at": None} | claims))
+    return Token(**({"issued_at": None, "counter": None} | claims))

@@ -199,6 +199,7 @@ TOKEN_CLAIMS = {
     eat.SUBMODS: Claim("set_digest", _submods, required=True),
     eat.BOOTCOUNT: Claim("boot_count", _uint, required=True),
     eat.BOOTSEED: Claim("boot_seed", _bytes(eat.BOOTSEED_BYTES, eat.BOOTSEED_BYTES), required=True),
+    eat.COUNTER: Claim("counter", _uint),
 }
 
 SET_CLAIMS = {
