@@ -13,6 +13,7 @@ from troth.catalogue.loader import HERE, Loaded
 from troth.core.claims import DeviceClaims
 from troth.core.device import Observed, Registration
 from troth.core.duties import Duty, Party, Status, Subject
+from troth.core.feeds import Feeds
 from troth.core.reference import Reference, Statement
 from troth.core.verdict import Regime
 from troth.trouble import Trouble
@@ -20,6 +21,7 @@ from troth.trouble import Trouble
 LOADED: Loaded = load()
 DUTIES = LOADED.catalogue.duties
 NOT_NAMES = {
+    Statement: {"models", "versions", "valid_from", "valid_until", "unsaid"},
     Reference: {"release", "newer_since", "as_shipped"},
     Registration: {
         *("device", "ueid", "lifecycle", "provisioning"),
@@ -74,7 +76,7 @@ def test_what_is_the_same_for_all_units_is_not_asked_of_the_unit() -> None:
         ("d", [DeviceClaims]),
         ("r", [Reference, Registration]),
         ("m", [Statement]),
-        ("v", [Observed]),
+        ("v", [Observed, Feeds]),
     ],
 )
 def test_the_names_are_the_fields_of_the_facts_with_their_types(

@@ -15,7 +15,12 @@ _SERVE = {"bind": "127.0.0.1:8443", "pages": "127.0.0.1:8080"}
 MASTER = Path("certs", "dev", "hmac-master.key")  # of the boards' fuse keys
 _MOST = 2**31  # sixty-eight years in seconds: far beyond any of these numbers
 _LEAST = {"grace_after_enrolment_h": 0}  # all other numbers are above 0
-_ARTICLES = {int: "a whole number above 0", list: "a list of strings", bool: "true or false"}
+_ARTICLES = {
+    int: "a whole number above 0",
+    float: "a number above 0 and at most 10",
+    list: "a list of strings",
+    bool: "true or false",
+}
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STORE = {"db": "sqlite:///troth.db"}
 
@@ -101,6 +106,9 @@ def read_policy(path: Path) -> tuple[Policy, int]:
         "max_reconnects_per_h": (int, default.max_reconnects),
         "max_boots_24h": (int, default.max_boots_24h),
         "fix_grace_days": (int, default.fix_grace // day),
+        "max_feed_age_days": (int, default.max_feed_age // day),
+        "review_interval_days": (int, default.review_interval // day),
+        "max_cvss": (float, default.max_cvss),
         "anchors": (list, []),
         "challenge_ttl_s": (int, 300),
         "grace_after_enrolment_h": (int, default.grace_after_enrolment // 3600),
@@ -111,7 +119,13 @@ def read_policy(path: Path) -> tuple[Policy, int]:
     got = {}
     for key, (kind, value) in want.items():
         got[key] = said.get(key, value)
-        if type(got[key]) is not kind or (kind is int and got[key] < _LEAST.get(key, 1)):
+        if kind is float and type(got[key]) is int:
+            got[key] = float(got[key])
+        if (
+            type(got[key]) is not kind
+            or (kind is int and got[key] < _LEAST.get(key, 1))
+            or (kind is float and not 0 < got[key] <= 10)
+        ):
             article = _ARTICLES[kind]
             raise Trouble(
                 "policy.type",
@@ -139,6 +153,9 @@ def read_policy(path: Path) -> tuple[Policy, int]:
         max_reconnects=got["max_reconnects_per_h"],
         max_boots_24h=got["max_boots_24h"],
         fix_grace=got["fix_grace_days"] * day,
+        max_feed_age=got["max_feed_age_days"] * day,
+        review_interval=got["review_interval_days"] * day,
+        max_cvss=got["max_cvss"],
         anchors=tuple(got["anchors"]),
         grace_after_enrolment=got["grace_after_enrolment_h"] * 3600,
         waiver_four_eyes=got["waiver_four_eyes"],

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from ..core.feeds import Feeds
 from ..core.reference import Reference
 from . import lines
 
@@ -16,6 +17,7 @@ SHOWS = ("", "digest", "instant", "span")
 
 _NAME = re.compile(r"now|[drmv]\.[a-z][a-z0-9_]*")  # it becomes part of a Python function
 _REFERENCE = frozenset(field.name for field in fields(Reference))
+_FED = frozenset(field.name for field in fields(Feeds))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,10 +33,12 @@ class Claim:
 
     @property
     def home(self) -> str:
-        """The member of `Facts` that holds it: d r u m v, or nothing for `now`."""
+        """The member of `Facts` that holds it: d r u m v f, or nothing for `now`."""
         prefix, _, field = self.name.partition(".")
         if not field:
             return ""
+        if prefix == "v" and field in _FED:
+            return "f"
         return "u" if prefix == "r" and field not in _REFERENCE else prefix
 
     @property

@@ -115,7 +115,7 @@ def _unsaid(missing: list[Claim], facts: Facts, reason: Reason | None) -> str:
         case Reason.PROFILE_CANNOT:
             return f"the board does not show {what}, and profile {facts.profile} need not"
         case Reason.UNDECLARED:
-            return f"nobody has declared {what}"
+            return facts.m.unsaid or f"nobody has declared {what}"
         case _:
             return f"the verifier has no record yet of {what}"
 

@@ -9,6 +9,7 @@ from typing import Any
 from ..core.claims import DeviceClaims
 from ..core.device import Observed, Registration
 from ..core.duties import Facts, Outcome
+from ..core.feeds import Feeds
 from ..core.reference import Reference, Statement
 from .claims import Claim
 from .dutyfile import DutyFile
@@ -36,7 +37,7 @@ def run_tests(files: Iterable[DutyFile], claims: Mapping[str, Claim]) -> tuple[F
 
 def facts_of(given: Mapping[str, Any], claims: Mapping[str, Claim]) -> Facts:
     """Facts in which exactly these names were said."""
-    homes: dict[str, dict[str, Any]] = {home: {} for home in "drumv"}
+    homes: dict[str, dict[str, Any]] = {home: {} for home in "drumvf"}
     for name, value in given.items():
         if name != "now":
             homes[claims[name].home][claims[name].field] = value
@@ -48,4 +49,5 @@ def facts_of(given: Mapping[str, Any], claims: Mapping[str, Claim]) -> Facts:
         m=Statement(**homes["m"]),
         v=Observed(**homes["v"]),
         now=given.get("now", 0),
+        f=Feeds(**homes["f"]),
     )

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from . import party
 from .claims import DeviceClaims
 from .device import Observed, Profile, Registration
+from .feeds import NO_FEEDS, Feeds
 from .reference import Reference, Statement
 
 if TYPE_CHECKING:
@@ -92,6 +93,8 @@ class Facts(NamedTuple):
     profile: Profile = Profile.P0
     must_show: frozenset[str] = frozenset()  # d. names this profile must show (board.toml)
     waivers: tuple[Waiver, ...] = ()  # those for this unit, over or not
+    f: Feeds = NO_FEEDS  # the `v.` names that feeds bring
+    until: int | None = None  # when the clock alone brings other facts: a declaration ends
 
 
 @dataclass(frozen=True, slots=True)

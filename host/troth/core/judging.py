@@ -122,6 +122,7 @@ class Judge:
 
     def _afresh(self, facts: Facts) -> Verdict:
         chosen, set_turns = self._binding(facts.u, facts.now)
+        set_turns = first_after(facts.now, set_turns, facts.until)
         given, found = self._answer(facts)
         appraisals = covered(facts, self.catalogue.duties, found)
         asked = [(duty, each) for duty, each in given if _is_asked_anew(duty, each)]
@@ -157,7 +158,7 @@ class Judge:
         ]
 
     def _answer(self, facts: Facts) -> tuple[list[tuple[Duty, Answer]], tuple[Appraisal, ...]]:
-        compared = (facts.d, facts.r, facts.m, facts.u.model, facts.u.chip)
+        compared = (facts.d, facts.r, facts.m, facts.f, facts.u.model, facts.u.chip)
         key = (compared, facts.profile, facts.must_show, facts.v.shown_before)
         settled = self._sets.get(key) or (None,) * len(self._moves)
         moving: list[tuple[Duty, Answer]] = []
@@ -214,5 +215,5 @@ def _is_of_the_instant(duty: Duty) -> bool:
 def _steady(facts: Facts) -> tuple[object, ...]:
     """All that a rule may ask but what every report moves; the same objects compare at once."""
     seen = _seen_steady(facts.v)
-    of_unit = facts.u, facts.m, facts.profile, facts.must_show, facts.waivers
+    of_unit = facts.u, facts.m, facts.f, facts.profile, facts.must_show, facts.waivers
     return facts.d, facts.r, *of_unit, seen

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from .versions import Key, order, within
 
 
 @dataclass(frozen=True, slots=True)
 class Statement:
-    """The maker's signed statement for a model; a field is the `m.` name of the rules."""
+    """The maker's signed declaration for a model; a field is the `m.` name of the rules.
+
+    The last fields are no names of rules: whose word it is, about what, and for how long.
+    """
 
     support_url: str | None = None
     support_end: int | None = None
@@ -26,6 +30,72 @@ class Statement:
     update_impossible_reason: str | None = None
     isolable: bool | None = None
     replaceable: bool | None = None
+    password_generator: str | None = None  # csprng keyed-kdf derived
+    credential_change: bool | None = None
+    vuln_process_ref: str | None = None
+    vuln_process_reviewed: int | None = None  # unix s, as all its days
+    advisory_delayed: tuple[str, ...] | None = None
+    eol_notice: bool | None = None
+    eol_notice_infeasible: str | None = None
+    archive_url: str | None = None
+    update_instructions: str | None = None
+    security_updates_free: bool | None = None
+    security_updates_separate: bool | None = None
+    security_updates_inseparable: str | None = None
+    replay_protection: str | None = None
+    crypto_agile: bool | None = None
+    crypto_algs: tuple[str, ...] | None = None
+    sensitive_in_flash: bool | None = None
+    declared_ports: tuple[str, ...] | None = None
+    declared_modules: tuple[str, ...] | None = None
+    declared_sensors: tuple[str, ...] | None = None
+    declared_telemetry: tuple[str, ...] | None = None
+    unauth_disclosure_ref: str | None = None
+    default_profile_digest: str | None = None
+    local_function: bool | None = None
+    erase_instructions: str | None = None
+    personal_data: bool | None = None
+    traffic_data: bool | None = None
+    children: bool | None = None  # a toy, or for childcare
+    money: bool | None = None  # moves money or what stands for it
+    network_equipment: bool | None = None
+    privacy_notice_url: str | None = None
+    dpia_ref: str | None = None
+    location_declared: bool | None = None
+    location_basis: str | None = None
+    sbom_ref: str | None = None
+    risk_ref: str | None = None
+    risk_date: int | None = None
+    fuzz_ref: str | None = None
+    fuzz_version: str | None = None
+    sdlc_ref: str | None = None
+    guide_urls: tuple[str, ...] | None = None
+    guide_languages: tuple[str, ...] | None = None
+    importer: str | None = None  # who brings it onto this market; empty: the maker himself
+    importer_contact: str | None = None
+    distributor: str | None = None
+    checked_by_importer: str | None = None  # reference of his own check of the papers
+    checked_by_distributor: str | None = None
+    models: tuple[str, ...] | None = None
+    versions: str | None = None  # a range of core.versions; None: all
+    valid_from: int | None = None
+    valid_until: int | None = None
+    maker_name: str | None = None
+    maker_address: str | None = None
+    representative: str | None = None
+    product_type: str | None = None
+    product_batches: tuple[str, ...] | None = None
+    intended_use: str | None = None
+    standards: tuple[str, ...] | None = None
+    test_reports: tuple[str, ...] | None = None
+    signatory: str | None = None
+    signatory_role: str | None = None
+    place: str | None = None
+    unsaid: str = ""  # why nothing is said here, where something was
+
+    def covers(self, version: str | None) -> bool:
+        """Is it about this version? Of an unknown one only what holds for all is said."""
+        return self.versions is None or (version is not None and within(version, self.versions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +127,9 @@ class Policy:
     max_reconnects: int = 600  # per hour
     max_boots_24h: int = 24
     fix_grace: int = 30 * 86_400  # s
+    max_feed_age: int = 7 * 86_400  # s
+    review_interval: int = 366 * 86_400  # s
+    max_cvss: float = 7.0  # a vulnerability below it, and not exploited, is no finding
     anchors: tuple[str, ...] = ()  # sha-256 hex of the DER of approved trust anchors
     grace_after_enrolment: int = 0  # s
     waiver_four_eyes: bool = False  # who approves a waiver is another than who asks for it
@@ -87,6 +160,8 @@ class Reference:
     max_boots_24h: int | None = None
     release_secret_hits: int | None = None
     fix_grace: int | None = None
+    max_feed_age: int | None = None
+    review_interval: int | None = None
     # not names of rules, but what the party rule asks
     release: Release | None = None  # the one whose image runs
     newer_since: int | None = None  # when a newer release of the model came out, unix s
@@ -128,6 +203,8 @@ def resolve(
         max_boots_24h=policy.max_boots_24h,
         release_secret_hits=running.secret_hits if running else None,
         fix_grace=policy.fix_grace,
+        max_feed_age=policy.max_feed_age,
+        review_interval=policy.review_interval,
         release=running,
         newer_since=_newer_since(offered, running),
         as_shipped=running is not None
@@ -149,14 +226,12 @@ def _running(
     return max(ours, key=fit, default=None)
 
 
-_Age = tuple[int, tuple[tuple[int, int, str], ...]]
+_Age = tuple[int, Key]
 
 
 def _age(release: Release) -> _Age:
-    """Order of coming out; a version breaks the tie, its numbers compared as numbers."""
-    parts = re.split(r"[.+-]", release.version)
-    order = tuple((1, int(p), "") if p.isdecimal() else (0, 0, p) for p in parts)
-    return release.released, order
+    """Order of coming out; a version breaks the tie."""
+    return release.released, order(release.version)
 
 
 def _said(values: Iterable[str]) -> tuple[str, ...] | None:

@@ -270,6 +270,7 @@ def judge(facts: Facts, catalogue: Catalogue) -> Verdict:
         duty_set=chosen,
         until=first_after(
             facts.now,
+            facts.until,
             next_change(catalogue, facts.u, facts.now),
             *(each.until for each in appraisals),
         ),

@@ -201,6 +201,8 @@ class Context:
         # a maker is known by where he takes reports; who states nothing answers for one model,
         # or a silent bench board would speak for the makers of all others
         maker = facts.m.vdp_url or f"maker of {model}"
+        if facts.m.versions:  # what is declared of these versions is no answer for the others
+            model = f"{model} {facts.m.versions}"
         return Subjects(release=release.id if release else f"app:{image}", model=model, maker=maker)
 
     def _facts(
@@ -216,7 +218,7 @@ class Context:
         skew_s: int | None,
     ) -> Facts:
         said = claims_set.claims
-        standing = self._yardsticks.of(unit, claims_set)
+        standing = self._yardsticks.of(unit, claims_set, now)
         # by place, in the order of their fields: names cost as much again as all the values
         observed = Observed(
             True,  # ueid bound to key: the walk refuses a token whose ueid is not its signer's
@@ -241,6 +243,7 @@ class Context:
             standing.profile,
             standing.must_show,
             standing.waivers,
+            until=standing.until,
         )
 
     def _load_signer(self, kid: bytes) -> Signer | None:

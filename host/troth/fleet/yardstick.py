@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..core.claims import ClaimsSet, DeviceClaims
+from ..core.declared import speaking
 from ..core.device import Profile, Registration, fuse_regressions
 from ..core.reference import Policy, Reference, Release, Statement, resolve
 from ..core.waiver import Waiver, grace
@@ -24,6 +25,8 @@ class Yardstick(NamedTuple):
     profile: Profile
     must_show: frozenset[str]
     waivers: tuple[Waiver, ...]
+    since: int  # the clock changes nothing of this between ...
+    until: int | None  # ... and
 
 
 class Yardsticks:
@@ -33,42 +36,53 @@ class Yardsticks:
         self._store = store
         self._policy = policy
         self._kept: dict[str, Yardstick] = {}
-        self._support: dict[str, int | None] = {}
-        self._statements: dict[str, Statement] = {}
+        self._statements: dict[str, tuple[Statement, ...]] = {}
         self._releases: dict[tuple[str, str], tuple[Release, ...]] = {}
         self._waivers: tuple[Waiver, ...] | None = None
 
     def forget(self) -> None:
         """The records are others than before."""
         self._kept.clear()
-        self._support.clear()
         self._statements.clear()
         self._releases.clear()
         self._waivers = None
 
-    def of(self, unit: Registration, claims_set: ClaimsSet) -> Yardstick:
-        """The very same one for as long as the unit reports the same set."""
+    def of(self, unit: Registration, claims_set: ClaimsSet, now: int) -> Yardstick:
+        """The very same one for as long as the unit reports the same set and the clock allows."""
         kept = self._kept.get(unit.device)
-        if kept is None or kept.unit is not unit or kept.claims_set is not claims_set:
-            kept = self._kept[unit.device] = self._made(unit, claims_set)
+        if (
+            kept is None
+            or kept.unit is not unit
+            or kept.claims_set is not claims_set
+            or now < kept.since
+            or (kept.until is not None and now >= kept.until)
+        ):
+            kept = self._kept[unit.device] = self._made(unit, claims_set, now)
         return kept
 
-    def _made(self, unit: Registration, claims_set: ClaimsSet) -> Yardstick:
+    def _made(self, unit: Registration, claims_set: ClaimsSet, now: int) -> Yardstick:
         said, line = claims_set.claims, unit.provisioning
         fuses = None
         if line is not None and said.fuses is not None:
             fuses = fuse_regressions(line.fuses, said.fuses)
         profile = line.profile if line else Profile.P0
+        reference = self._reference(unit, said)
+        version = reference.release.version if reference.release else None
+        declared = self._statements_of(unit.model)
+        spoken = speaking(declared, version, now)
+        ends = [each.support_end for each in declared if each.covers(version)]
         return Yardstick(
             unit,
             claims_set,
-            self._reference(unit, said),
-            self._statement(unit.model),
+            reference,
+            spoken.statement,
             fuses,
-            self._support_end(unit.model),
+            max((end for end in ends if end is not None), default=None),
             profile,
             must_show(unit.chip, profile),
             self._waivers_for(unit),
+            spoken.since,
+            spoken.until,
         )
 
     def _waivers_for(self, unit: Registration) -> tuple[Waiver, ...]:
@@ -97,16 +111,10 @@ class Yardsticks:
             self._releases[model, chip] = tuple(row.release for row in rows)
         return self._releases[model, chip]
 
-    def _statement(self, model: str | None) -> Statement:
+    def _statements_of(self, model: str | None) -> tuple[Statement, ...]:
         if model is None:
-            return Statement()
+            return ()
         if model not in self._statements:
-            self._statements[model] = self._store.statement(model) or Statement()
+            rows = self._store.statements(model)
+            self._statements[model] = tuple(row.statement for row in rows)
         return self._statements[model]
-
-    def _support_end(self, model: str | None) -> int | None:
-        if model is None:
-            return None
-        if model not in self._support:
-            self._support[model] = self._store.support_end_max_seen(model)
-        return self._support[model]
