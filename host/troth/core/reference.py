@@ -129,6 +129,8 @@ class Policy:
     fix_grace: int = 30 * 86_400  # s
     max_feed_age: int = 7 * 86_400  # s
     review_interval: int = 366 * 86_400  # s
+    update_check_interval: int = 7 * 86_400  # s
+    max_tries: int = 10  # of a login
     max_cvss: float = 7.0  # a vulnerability below it, and not exploited, is no finding
     anchors: tuple[str, ...] = ()  # sha-256 hex of the DER of approved trust anchors
     grace_after_enrolment: int = 0  # s
@@ -162,6 +164,8 @@ class Reference:
     fix_grace: int | None = None
     max_feed_age: int | None = None
     review_interval: int | None = None
+    update_check_interval: int | None = None
+    max_tries: int | None = None
     # not names of rules, but what the party rule asks
     release: Release | None = None  # the one whose image runs
     newer_since: int | None = None  # when a newer release of the model came out, unix s
@@ -205,6 +209,8 @@ def resolve(
         fix_grace=policy.fix_grace,
         max_feed_age=policy.max_feed_age,
         review_interval=policy.review_interval,
+        update_check_interval=policy.update_check_interval,
+        max_tries=policy.max_tries,
         release=running,
         newer_since=_newer_since(offered, running),
         as_shipped=running is not None
