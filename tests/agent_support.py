@@ -102,6 +102,9 @@ class NVS:
     def set_blob(self, key: str, value: bytes) -> None:
         _board.nvs[self._space, key] = bytes(value)
 
+    def erase_key(self, key: str) -> None:
+        del _board.nvs[self._space, key]
+
     def commit(self) -> None:
         pass
 

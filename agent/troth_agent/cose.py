@@ -23,9 +23,10 @@ def key_id(public):
     return sha256(cbor.encode(key)).digest()[:8]
 
 
-# The key signs the whole Sig_structure, or MACs the whole MAC_structure.
-def seal(payload, key):
+# The key signs the whole Sig_structure, or MACs the whole MAC_structure; `kind` is what it is, so
+# that no message passes for one of another kind.
+def seal(payload, key, kind=_EAT_CWT):
     tag, context = (_MAC0, "MAC0") if key.alg == HMAC_256 else (_SIGN1, "Signature1")
-    protected = cbor.encode({_ALG: key.alg, _KID: key.kid, _TYP: _EAT_CWT})
+    protected = cbor.encode({_ALG: key.alg, _KID: key.kid, _TYP: kind})
     structure = cbor.encode([context, protected, b"", payload])
     return cbor.Tag(tag, [protected, {}, payload, key.sign(structure)])

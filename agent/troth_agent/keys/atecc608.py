@@ -9,11 +9,11 @@ from hashlib import sha256
 import machine
 from micropython import const
 
-from .. import Trouble, cose
+from .. import Trouble, cose, nvs
 
 ORIGIN = "secure-element"
 _AT = const(0x60)
-_SLOT = const(0)
+SLOT = "slot"  # of the key in force, in NVS: 0 until the first rotation
 _AWAKE = b"\x04\x11\x33\x43"
 _SLEEP = b"\x01"
 
@@ -41,14 +41,15 @@ class _Bus(Exception):
 class AteccKey:
     alg = cose.ES256
 
-    def __init__(self, i2c, public):
+    def __init__(self, i2c, slot, public):
         self._i2c = i2c
+        self._slot = slot
         self.public = public
         self.kid = cose.key_id(public)
 
     def sign(self, structure):
         digest = sha256(structure).digest()
-        return _session(self._i2c, lambda element: element.sign(digest))
+        return _session(self._i2c, lambda element: element.sign(self._slot, digest))
 
 
 # The element between waking and sleeping; it forgets everything but its keys when it sleeps.
@@ -83,17 +84,18 @@ class _Element:
         if self._ask(_READ, 0, _LOCKS, b"", 4)[2:] != b"\0\0":
             raise Trouble("signer.unlocked", "the zones of the ATECC608 are not locked")
 
-    def public(self):
-        return self._ask(_GENKEY, 0, _SLOT, b"", 64)
+    def public(self, slot):
+        return self._ask(_GENKEY, 0, slot, b"", 64)
 
-    def create(self):
-        return self._ask(_GENKEY, _CREATE, _SLOT, b"", 64)
+    # takes the place of whatever key the slot held
+    def create(self, slot):
+        return self._ask(_GENKEY, _CREATE, slot, b"", 64)
 
     # Random first: that renews the seed from which the element draws its nonces.
-    def sign(self, digest):
+    def sign(self, slot, digest):
         self._ask(_RANDOM, 0, 0, b"", 32)
         self._ask(_NONCE, _PASSTHROUGH, 0, digest, 1)
-        return self._ask(_SIGN, _EXTERNAL, _SLOT, b"", 64)
+        return self._ask(_SIGN, _EXTERNAL, slot, b"", 64)
 
     # One command and what it gives, `size` bytes; a single zero byte is success.
     def _ask(self, opcode, p1, p2, data, size):
@@ -159,29 +161,38 @@ def _bus(settings):
         raise Trouble("signer.i2c", "/troth.json: i2c: want an object with id, scl, sda")
 
 
-# The key in the element, or None before enrolment.
-def load(settings=None):
+# The key in force, or that of another slot; None when there is none.
+def load(settings=None, slot=None):
     i2c = _bus(settings)
-    public = _session(i2c, _look)
-    return AteccKey(i2c, public) if public else None
+    slot = nvs.recall(SLOT, 0) if slot is None else slot
+    public = _session(i2c, lambda element: _look(element, slot))
+    return AteccKey(i2c, slot, public) if public else None
 
 
-def _look(element):
+def _look(element, slot):
     element.check()
     try:
-        return element.public()
+        return element.public(slot)
     except Trouble as err:
         if err.code != "signer.element":
             raise
         return None  # the slot is empty
 
 
-# Makes the key in the element, once; a key counts only after it has signed and verified.
+# Makes the key in the element, once, and proves it.
 def create(settings=None):
     key = load(settings)
-    if key is None:
-        i2c = _bus(settings)
-        key = AteccKey(i2c, _session(i2c, lambda element: element.create()))
+    return proven(key) if key else make(settings, nvs.recall(SLOT, 0))
+
+
+# A new key in this slot, proven.
+def make(settings, slot):
+    i2c = _bus(settings)
+    return proven(AteccKey(i2c, slot, _session(i2c, lambda element: element.create(slot))))
+
+
+# A key counts only after it has signed and verified.
+def proven(key):
     test = b"troth self-test" + key.public
     signature = key.sign(test)
     from . import birth

@@ -2,11 +2,25 @@
 import os
 from hashlib import sha256
 
+import esp32
+
 from .. import Trouble
 from ..curve import N, P, add, affine, double, inverse, times_base
-from ..p256 import sign
 
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+
+# A key in NVS under this name, as private || x || y, once it has signed and verified.
+def bear(namespace, name):
+    from .. import p256
+
+    private = new_key()
+    public = p256.public_key(private)
+    if not self_test(private, public):
+        raise Trouble("key.test", "the new key does not verify its own signature")
+    nvs = esp32.NVS(namespace)
+    nvs.set_blob(name, private + public)
+    nvs.commit()
 
 
 # A private key from the board's generator, unless that is plainly dead.
@@ -21,6 +35,8 @@ def new_key():
 
 # True when a signature made with this key verifies under this public key.
 def self_test(private, public):
+    from ..p256 import sign
+
     digest = sha256(b"troth self-test" + public).digest()
     return verify(public, digest, sign(private, digest))
 

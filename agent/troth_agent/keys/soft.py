@@ -32,11 +32,11 @@ class SoftKey:
         return signature
 
 
-# The board's key, or None before enrolment.
-def load(_settings=None):
+# The board's key, or None before enrolment; `name` is where it lies.
+def load(_settings=None, name=_BLOB):
     blob = bytearray(_SIZE)
     try:
-        size = esp32.NVS(_NAMESPACE).get_blob(_BLOB, blob)
+        size = esp32.NVS(_NAMESPACE).get_blob(name, blob)
     except OSError:
         return None
     if size != _SIZE:
@@ -44,22 +44,15 @@ def load(_settings=None):
     return SoftKey(blob)
 
 
-# Makes the key once; a second call gives the same. Kept only after it has signed and verified.
+# Makes the key once; a second call gives the same.
 def create(_settings=None):
     key = load()
     if key is not None:
         return key
-    from .. import p256
     from . import birth
 
-    private = birth.new_key()
-    public = p256.public_key(private)
-    if not birth.self_test(private, public):
-        raise Trouble("key.test", "the new key does not verify its own signature")
-    nvs = esp32.NVS(_NAMESPACE)
-    nvs.set_blob(_BLOB, private + public)
-    nvs.commit()
+    birth.bear(_NAMESPACE, _BLOB)
     key = load()
-    if key is None or key.public != public:
+    if key is None:
         raise Trouble("key.damaged", "NVS did not keep the key")
     return key

@@ -24,13 +24,39 @@ def seal():
     _say(_seal)
 
 
+# A next key, vouched for by the one in force and by itself; `nonce` in hex
+def rotate(nonce):
+    _say(lambda: _rotate(nonce))
+
+
+# The next key, which the host has registered under this id, is in force.
+def adopt(kid):
+    _say(lambda: _adopt(kid))
+
+
 def _answer(nonce, bundle):
+    evidence = troth_agent.answer(_bytes(nonce), bundle)
+    return {"evidence": b2a_base64(evidence).decode().strip()}
+
+
+def _rotate(nonce):
+    from troth_agent import rotate
+
+    return {"rotation": b2a_base64(rotate.message(_bytes(nonce))).decode().strip()}
+
+
+def _adopt(kid):
+    from troth_agent import rotate
+
+    rotate.adopt(_bytes(kid))
+    return {"kid": kid}
+
+
+def _bytes(text):
     try:
-        nonce = bytes.fromhex(nonce)
+        return bytes.fromhex(text)
     except (TypeError, ValueError):
         raise Trouble("nonce.hex", "the nonce is not hex")
-    evidence = troth_agent.answer(nonce, bundle)
-    return {"evidence": b2a_base64(evidence).decode().strip()}
 
 
 # The line goes out before the board restarts.

@@ -6,7 +6,7 @@ import click
 
 from ..core.device import Lifecycle
 from ..fleet.words import OUTCOME_GLYPH, STATE_GLYPH, ago, count, iso, plain
-from . import documents, lifecycle
+from . import documents, lifecycle, rotate
 from .desk import as_of_option, db_option, open_desk
 from .output import OK, json_option, print_json, wants_json
 from .tables import print_table
@@ -21,6 +21,7 @@ def command() -> None:
 
 for _step in (lifecycle.suspend, lifecycle.resume, lifecycle.retire, lifecycle.revoke_key):
     command.add_command(_step)
+command.add_command(rotate.rotate_key)
 
 
 @command.command("list")

@@ -61,13 +61,16 @@ def known_key(seen: Seen, device: str, ring: KeyRing) -> KnownKey:
     ueid = bytes.fromhex(seen.ueid)
     if seen.public_key is None:
         return _mac_key(seen, device, ueid, ring.secret(ueid[1:]))
+    point = public_point(seen.public_key)
+    return SignKey(key_id(point), device, ueid, point)
+
+
+def public_point(public: bytes) -> ec.EllipticCurvePublicKey:
+    """A key from x || y."""
     try:
-        point = ec.EllipticCurvePublicKey.from_encoded_point(
-            ec.SECP256R1(), b"\x04" + seen.public_key
-        )
+        return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + public)
     except ValueError as err:
         raise Trouble("key.kind", "the board's public key is no point of P-256", fix=_ANEW) from err
-    return SignKey(key_id(point), device, ueid, point)
 
 
 def _mac_key(seen: Seen, device: str, ueid: bytes, secret: bytes) -> MacKey:
@@ -95,6 +98,11 @@ def check(store: Store, seen: Seen, kid: bytes, *, rekey: bool) -> DeviceRow | N
             why=f"key {kid.hex()} belongs to device {holder.device}: one of the two is a copy",
             fix=_ANEW,
         )
+    if holder is not None and holder.revoked is not None:
+        raise Trouble(
+            "key.revoked", "this board's key was replaced or revoked: it comes back no more",
+            why=f"key {kid.hex()}", fix=_ANEW,
+        )  # fmt: skip
     if row is None:
         return None
     keys = [key for key in store.keys(row.id) if key.revoked is None]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import secrets
+from base64 import b64encode
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
@@ -145,6 +147,31 @@ def add_key(conn: Connection, row: KeyRow, *, at: int, actor: str) -> KeyRow:
     )
     audit.append(conn, at, actor, "key.added", row.device, f"{row.kid.hex()} epoch {made.epoch}")
     bump(conn)
+    return made
+
+
+def rotate_key(
+    conn: Connection, row: KeyRow, old: bytes, session: str, message: bytes, *, at: int, actor: str
+) -> KeyRow:
+    """The new key for the old one and its challenge, or nothing; the message stays in the audit."""
+    held = key(conn, old)
+    if held is None or held.revoked is not None or held.device != row.device:
+        raise Trouble(
+            "key.fork",
+            "the key that vouches for the new one is no longer in force",
+            why=f"{old.hex()} was replaced or revoked: two boards may hold it",
+            fix="troth device show DEVICE; erase the board and enrol it anew: --rekey",
+        )
+    spent = conn.execute(
+        update(schema.challenges)
+        .where(schema.challenges.c.session == session, schema.challenges.c.spent_at.is_(None))
+        .values(spent_at=at, spent_by=hashlib.sha256(message).digest())
+    )
+    if spent.rowcount != 1:
+        raise Trouble("nonce.spent", "this challenge was answered before", fix="run it again")
+    made = add_key(conn, row, at=at, actor=actor)
+    detail = f"{old.hex()} {made.kid.hex()} {b64encode(message).decode()}"
+    audit.append(conn, at, actor, "key.rotated", row.device, detail)
     return made
 
 

@@ -109,6 +109,17 @@ class Store(Reading):
         """Bind a new key in a new epoch and revoke the old ones. Trouble `key.duplicate`."""
         return self._write(lambda conn: registry.add_key(conn, key, at=at, actor=actor))
 
+    def rotate_key(
+        self, key: KeyRow, old: bytes, session: str, message: bytes, *, at: int, actor: str
+    ) -> KeyRow:
+        """Put a key in the old one's place and spend its challenge, in one transaction.
+
+        Trouble `key.fork` (the old one is not in force), `nonce.spent` or `key.duplicate`.
+        """
+        return self._write(
+            lambda conn: registry.rotate_key(conn, key, old, session, message, at=at, actor=actor)
+        )
+
     def revoke_key(self, kid: bytes, *, at: int, actor: str = "operator", why: str = "") -> None:
         """From now on this key speaks for nobody."""
         self._write(lambda conn: registry.revoke_key(conn, kid, at=at, actor=actor, why=why))
