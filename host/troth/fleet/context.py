@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ..core.claims import ClaimsSet, DeviceClaims, Token, read_claims_set
 from ..core.device import Lifecycle, Observed, Registration
 from ..core.duties import Facts
+from ..core.freshness import Freshness
 from ..core.keyring import KeyRing, mac_key_id
 from ..core.reference import Policy
 from ..core.trust import KnownKey, MacKey, SignKey
@@ -142,9 +143,21 @@ class Context:
             return found
 
     def facts(
-        self, unit: Registration, epoch: int, token: Token, claims_set: ClaimsSet, *, now: int
+        self,
+        unit: Registration,
+        epoch: int,
+        token: Token,
+        claims_set: ClaimsSet,
+        *,
+        now: int,
+        given: int | None = None,
+        late: bool = False,
     ) -> Facts:
-        """The facts under which a fresh report is judged, as if it were taken in already."""
+        """The facts under which a report is judged, as if it were taken in already.
+
+        It was given between `given` and now; None: just now.
+        """
+        given = now if given is None else given
         with self._lock:
             history = self._histories.get((unit.device, epoch)) or self.history(unit.device, epoch)
             return self._facts(
@@ -152,11 +165,11 @@ class Context:
                 claims_set,
                 history,
                 now,
-                now,
-                history.weigh(token),
+                given,
+                history.weigh_late(token) if late else history.weigh(token),
                 history.reports_per_h(now) + 1,
                 token.boot_count,
-                None if token.issued_at is None else token.issued_at - now,
+                _skew(token.issued_at, given, now),
             )
 
     def standing_facts(self, device: str, *, now: int) -> Facts | None:
@@ -175,12 +188,24 @@ class Context:
                 claims_set,
                 history,
                 now,
-                row.received,
+                row.given,
                 (history.forks, history.regressions),
                 history.reports_per_h(now),
                 None,
-                None if row.issued_at is None else row.issued_at - row.received,
+                _skew(row.issued_at, row.given, row.received),
             )
+
+    def overtaken(self, device: str, epoch: int, token: Token) -> bool:
+        """Is something newer on record than this report?"""
+        with self._lock:
+            return self.history(device, epoch).is_overtaken(token)
+
+    def take_late(self, device: str, epoch: int, token: Token, at: int) -> None:
+        """Count a late report: it can show another board with the same key, and nothing else."""
+        with self._lock:
+            history = self._histories.get((device, epoch))
+            if history is not None:
+                history.take(token, at, late=True)
 
     def take(self, device: str, epoch: int, token: Token, claims_set: ClaimsSet, at: int) -> None:
         """Count a report that the store now holds; who is not remembered is read with it later."""
@@ -283,13 +308,18 @@ class Context:
 
     def _load_history(self, device: str, epoch: int) -> History:
         history = History()
-        for token, at in self.store.tokens(device, epoch):
-            history.take(token, at)
+        for token, at, freshness in self.store.tokens(device, epoch):
+            history.take(token, at, late=freshness is Freshness.LATE)
         for row in self.store.sets_of(device):
             claims_set = self.claims_set(row.digest)
             if claims_set is not None:
                 history.show(claims_set.claims.app_digest, shown(claims_set))
         return history
+
+
+def _skew(said: int | None, given: int, now: int) -> int | None:
+    """How far a device's clock is off, when it said this between `given` and now."""
+    return None if said is None else said - min(max(said, given), now)
 
 
 @lru_cache(maxsize=4096)

@@ -9,6 +9,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from ..core.claims import ClaimsSet, Token
+from ..core.freshness import is_newer
 
 HOUR, DAY = 3600, 86_400
 # two reports of one boot that cross on their way may arrive a little out of order
@@ -24,6 +25,7 @@ class History:
     boot_count: int = -1  # highest so far
     boot_seed: bytes = b""  # of that boot
     uptime_s: int = 0
+    place: tuple[int, int | None] | None = None  # boot and counter of the last report
     seeds: dict[int, bytes] = field(default_factory=dict)  # first seed of each boot
     hour: deque[int] = field(default_factory=deque)
     day: deque[tuple[int, int]] = field(default_factory=deque)  # instant, boot count
@@ -35,27 +37,49 @@ class History:
         """Forks and regressions if this token were taken in.
 
         One boot of one board has one seed: another one is another board. Counters only rise: lower
-        ones are an older copy of the board's memory.
+        ones are an older copy of the board's memory, and so is one that was used before.
         """
-        boot, seed = token.boot_count, token.boot_seed
-        forks = self.forks + (self.seeds.get(boot, seed) != seed)
-        if boot < self.boot_count:
+        forks = self._forks(token)
+        if token.boot_count < self.boot_count:
             return forks, self.regressions + 1
-        same_boot = boot == self.boot_count and seed == self.boot_seed
-        back = same_boot and token.uptime_s + UPTIME_TOLERANCE_S < self.uptime_s
-        return forks, self.regressions + back
+        same_boot = token.boot_count == self.boot_count and token.boot_seed == self.boot_seed
+        return forks, self.regressions + (same_boot and self._went_back(token))
 
-    def take(self, token: Token, at: int) -> None:
+    def weigh_late(self, token: Token) -> tuple[int, int]:
+        """The same for what comes after newer reports: older numbers are no wonder."""
+        return self._forks(token), self.regressions
+
+    def take(self, token: Token, at: int, *, late: bool = False) -> None:
         """Take one accepted report in."""
-        self.forks, self.regressions = self.weigh(token)
+        self.forks, self.regressions = self.weigh_late(token) if late else self.weigh(token)
         self.seeds.setdefault(token.boot_count, token.boot_seed)
+        if late:
+            return
         if token.boot_count >= self.boot_count:
             self.boot_count, self.boot_seed = token.boot_count, token.boot_seed
             self.uptime_s = token.uptime_s
+        self.place = (token.boot_count, token.counter)
         self.hour.append(at)
         if not self.day or self.day[-1][1] != token.boot_count:
             self.day.append((at, token.boot_count))
         self.last = at if self.last is None else max(at, self.last)
+
+    def is_overtaken(self, token: Token) -> bool:
+        """Is the last report that counted newer than this one?"""
+        return self.place is not None and not is_newer(token, *self.place)
+
+    def _forks(self, token: Token) -> int:
+        return self.forks + (self.seeds.get(token.boot_count, token.boot_seed) != token.boot_seed)
+
+    def _went_back(self, token: Token) -> bool:
+        uptime = token.uptime_s
+        if uptime + UPTIME_TOLERANCE_S < self.uptime_s:
+            return True
+        last = self.place[1] if self.place else None
+        if last is None or token.counter is None:
+            return False
+        later = uptime > self.uptime_s + UPTIME_TOLERANCE_S
+        return token.counter == last or (token.counter < last and later)
 
     def show(self, app_digest: str | None, names: frozenset[str]) -> None:
         """Remember what this firmware showed."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ..core.claims import ClaimsSet, Token, read_claims_set
 from ..core.errors import Malformed, Rejected, Replayed
 from ..core.evidence import MAX_BYTES, parse_evidence
+from ..core.freshness import Freshness
 from ..core.keyring import KeyRing
 from ..core.reference import Policy
 from ..core.verdict import Catalogue, State, Verdict, judge
@@ -41,10 +42,10 @@ class _Then(Context):
 
     def _load_history(self, device: str, epoch: int) -> History:
         history = History()
-        for token, received in self.store.tokens(device, epoch):
+        for token, received, freshness in self.store.tokens(device, epoch):
             if received > self._at or (self.own and _same_moment(token, self.own)):
                 break
-            history.take(token, received)
+            history.take(token, received, late=freshness is Freshness.LATE)
         return history
 
 

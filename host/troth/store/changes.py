@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..core.claims import Token
+from ..core.freshness import Freshness, Handle
 from ..core.verdict import Verdict
 
 
@@ -19,7 +20,7 @@ class Subjects(NamedTuple):
 class Accepted(NamedTuple):
     """Verified evidence with its verdict."""
 
-    session: str
+    session: str | None  # None: it answers a handle
     spent_by: bytes  # SHA-256 of the message
     answer: str  # the signed result that it gets
     received: int
@@ -31,6 +32,9 @@ class Accepted(NamedTuple):
     verdict: Verdict
     subjects: Subjects
     references: int = 0  # the store's generation that the verdict was made under
+    handle: Handle | None = None  # everybody's challenge, which it answers
+    freshness: Freshness = Freshness.CHALLENGE
+    given: int | None = None  # not before; None: just before it was received
 
 
 class Refused(NamedTuple):
@@ -54,6 +58,7 @@ class Recorded(NamedTuple):
 
     id: int
     changed: tuple[str, ...] = ()  # duties whose answer changed
+    late: bool = False  # kept as history, because something newer is on record
 
 
 class Spent(NamedTuple):

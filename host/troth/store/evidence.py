@@ -14,9 +14,9 @@ from sqlalchemy import delete, select
 from sqlalchemy.engine import Connection
 
 from ..core.claims import Token
-from ..core.freshness import Challenge
+from ..core.freshness import Challenge, Freshness
 from ..core.verdict import State
-from . import audit, intervals, schema
+from . import audit, epochs, intervals, schema
 from .bulk import Row, ask, each, insert_rows
 from .changes import Accepted, Recorded, Refused, Spent
 from .rows import ChallengeRow, EvidenceRow, RejectionRow, SetRow
@@ -42,6 +42,7 @@ _MOVE_HEAD = (
     "until = excluded.until"
 )
 _ONCE = "ON CONFLICT DO NOTHING"
+_COUNTS = _evidence.c.freshness != Freshness.LATE.value
 
 
 def issue(conn: Connection, challenges: Sequence[Challenge]) -> Sequence[None]:
@@ -82,6 +83,7 @@ class _Transaction:
     conn: Connection
     spent: dict[str, Spent]  # sessions that are not open (any more)
     answers: intervals.Changes
+    order: epochs.Order
     next_evidence: int
     next_rejection: int
     spending: list[Row] = field(default_factory=list)
@@ -103,6 +105,7 @@ class _Transaction:
             conn,
             _not_open(conn, [change.session for change in changes if change.session is not None]),
             intervals.Changes.begin(conn, memory),
+            epochs.Order(conn),
             numbers[0],
             numbers[1],
         )
@@ -129,6 +132,10 @@ class _Transaction:
             at = change.received if isinstance(change, Accepted) else change.at
             self.spent[change.session] = Spent(change.spent_by, change.answer)
             self.spending.append((change.session, at, change.spent_by, change.answer))
+        elif isinstance(change, Accepted):
+            before = self.order.before(change)
+            if before is not None:
+                return before
         if isinstance(change, Accepted):
             return self._accept(change)
         return self._refuse(change)
@@ -137,6 +144,7 @@ class _Transaction:
         ident = self.next_evidence
         self.next_evidence += 1
         token, verdict, at = change.token, change.verdict, change.received
+        late = change.handle is not None and self.order.is_late(change)
         if change.claims_set is not None:
             self.sets.append((token.set_digest, change.claims_set, at))
         self.reports.append(
@@ -145,7 +153,7 @@ class _Transaction:
                 verdict.device,
                 change.key_id,
                 change.epoch,
-                change.session,
+                change.session or epochs.named(change.handle),
                 at,
                 change.raw,
                 token.set_digest,
@@ -154,8 +162,16 @@ class _Transaction:
                 token.boot_seed,
                 token.issued_at,
                 verdict.state.value,
+                token.counter,
+                "late" if late else change.freshness.value,
+                change.given,
             )
         )
+        detail = f"{ident} {change.spent_by.hex()}"
+        if late:  # it moves nothing: what the device is now was said by something newer
+            self.leaves.append((at, "ingest", "evidence.late", verdict.device, detail))
+            return Recorded(ident, late=True)
+        self.order.take(verdict.device, token)
         self.heads[verdict.device] = (verdict.device, ident, at, verdict.until)
         changed = self.answers.add(
             self.conn,
@@ -165,7 +181,6 @@ class _Transaction:
             evidence=ident,
             words=(token.set_digest, change.references),
         )
-        detail = f"{ident} {change.spent_by.hex()}"
         self.leaves.append((at, "ingest", "evidence.accepted", verdict.device, detail))
         return Recorded(ident, changed)
 
@@ -220,14 +235,14 @@ def of(
 
 
 def latest(conn: Connection, device: str, as_of: int | None) -> EvidenceRow | None:
-    asked = select(_evidence).where(_evidence.c.device == device)
+    asked = select(_evidence).where(_evidence.c.device == device, _COUNTS)
     if as_of is not None:
         asked = asked.where(_evidence.c.received <= as_of)
     row = conn.execute(asked.order_by(_evidence.c.id.desc()).limit(1)).one_or_none()
     return None if row is None else _report(row)
 
 
-def tokens(conn: Connection, device: str, epoch: int) -> list[tuple[Token, int]]:
+def tokens(conn: Connection, device: str, epoch: int) -> list[tuple[Token, int, Freshness]]:
     rows = conn.execute(
         select(
             _evidence.c.uptime_s,
@@ -235,7 +250,9 @@ def tokens(conn: Connection, device: str, epoch: int) -> list[tuple[Token, int]]
             _evidence.c.boot_seed,
             _evidence.c.set_digest,
             _evidence.c.issued_at,
+            _evidence.c.counter,
             _evidence.c.received,
+            _evidence.c.freshness,
             _devices.c.ueid,
         )
         .join(_devices, _devices.c.id == _evidence.c.device)
@@ -252,10 +269,22 @@ def tokens(conn: Connection, device: str, epoch: int) -> list[tuple[Token, int]]
                 boot_seed=boot_seed,
                 set_digest=set_digest,
                 issued_at=issued_at,
+                counter=counter,
             ),
             received,
+            Freshness(freshness),
         )
-        for uptime_s, boot_count, boot_seed, set_digest, issued_at, received, ueid in rows
+        for (
+            uptime_s,
+            boot_count,
+            boot_seed,
+            set_digest,
+            issued_at,
+            counter,
+            received,
+            freshness,
+            ueid,
+        ) in rows
     ]
 
 
@@ -280,4 +309,11 @@ def rejections(conn: Connection, device: str | None, limit: int) -> tuple[Reject
 
 
 def _report(row: Any) -> EvidenceRow:
-    return EvidenceRow(**{**row._mapping, "state": State(row.state)})
+    return EvidenceRow(
+        **{
+            **row._mapping,
+            "state": State(row.state),
+            "freshness": Freshness(row.freshness),
+            "given": row.received if row.given is None else row.given,
+        }
+    )

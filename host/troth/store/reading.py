@@ -9,8 +9,9 @@ from sqlalchemy.engine import Connection
 
 from ..core.claims import Token
 from ..core.device import Provisioning
+from ..core.freshness import Freshness, Handle
 from ..core.reference import Statement
-from . import audit, evidence, judged, references, registry, timeline, waivers
+from . import audit, epochs, evidence, judged, references, registry, timeline, waivers
 from .engine import Engines
 from .rows import (
     AuditRow,
@@ -91,6 +92,10 @@ class Reading:
         """All statements for a model, oldest first."""
         return self._read(lambda conn: references.statements(conn, model))
 
+    def stated_models(self) -> set[str]:
+        """Every model of which something was ever stated."""
+        return self._read(references.stated_models)
+
     def support_end_max_seen(self, model: str) -> int | None:
         """The latest end of support that the maker ever stated for this model."""
         return self._read(lambda conn: references.support_end_max_seen(conn, model))
@@ -126,12 +131,24 @@ class Reading:
         return self._read(lambda conn: evidence.of(conn, device, limit, before, since))
 
     def latest_evidence(self, device: str, as_of: int | None = None) -> EvidenceRow | None:
-        """The newest report of a device, or the newest up to an instant."""
+        """The newest report of a device, or the newest up to an instant; late ones never are."""
         return self._read(lambda conn: evidence.latest(conn, device, as_of))
 
-    def tokens(self, device: str, epoch: int) -> Iterator[tuple[Token, int]]:
-        """All reports of a device under one key, oldest first, with their instants."""
+    def tokens(self, device: str, epoch: int) -> Iterator[tuple[Token, int, Freshness]]:
+        """All reports of a device under one key, as they came, with their instants."""
         return iter(self._read(lambda conn: evidence.tokens(conn, device, epoch)))
+
+    def newest_handle(self) -> Handle | None:
+        """The epoch handle that was published last."""
+        return self._read(epochs.newest)
+
+    def handle(self, nonce: bytes) -> Handle | None:
+        """An epoch handle of ours, good or not."""
+        return self._read(lambda conn: epochs.find(conn, nonce))
+
+    def held(self, device: str, digests: frozenset[bytes]) -> dict[bytes, Freshness]:
+        """Which of these are on record as a device's evidence, by the SHA-256 of their bytes."""
+        return self._read(lambda conn: epochs.held(conn, device, digests))
 
     def set_raw(self, digest: bytes) -> SetRow | None:
         """A claims-set as its bytes came."""

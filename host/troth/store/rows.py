@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ..core.device import Lifecycle, Provisioning
 from ..core.duties import Appraisal
-from ..core.freshness import Challenge
+from ..core.freshness import Challenge, Freshness
 from ..core.reference import Release, Statement
 from ..core.verdict import State
 from ..core.waiver import Waiver
@@ -86,7 +86,10 @@ class EvidenceRow:
     boot_count: int
     boot_seed: bytes
     issued_at: int | None
-    state: State
+    state: State  # of late evidence: what it would have been
+    counter: int | None = None
+    freshness: Freshness = Freshness.CHALLENGE
+    given: int = 0  # not before; without a handle the instant at which it was received
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,6 +151,15 @@ challenges = Table(
     Column("ueid", LargeBinary(33)),  # the device that it was drawn for, when one was named
 )
 
+# challenges for everybody, each for a while; its answers name it in the place of a session
+epochs = Table(
+    "epochs",
+    metadata,
+    Column("handle", LargeBinary(32), primary_key=True),
+    Column("issued", _ID, nullable=False),
+    Column("expires", _ID, nullable=False, index=True),
+)
+
 claims_sets = Table(
     "claims_sets",
     metadata,
@@ -175,7 +184,21 @@ evidence = Table(
     Column("boot_seed", LargeBinary(8), nullable=False),
     Column("issued_at", _ID),
     Column("state", String(16), nullable=False),
+    Column("counter", _ID),  # tokens of this boot; older agents have none
+    Column("freshness", String(9), nullable=False, server_default="challenge"),
+    Column("given", _ID),  # not before; NULL: just before it was received
     Index(None, "device", "id"),
+    # everybody's challenge is answered once per boot and counter, whoever writes
+    Index(
+        "uq_evidence_epoch",
+        "device",
+        "session",
+        "boot_count",
+        "counter",
+        unique=True,
+        sqlite_where=text("freshness <> 'challenge'"),
+        postgresql_where=text("freshness <> 'challenge'"),
+    ),
 )
 
 rejections = Table(

@@ -14,11 +14,11 @@ from typing import TypeVar
 from sqlalchemy.engine import Connection
 
 from ..core.device import Provisioning
-from ..core.freshness import Challenge
+from ..core.freshness import Challenge, Handle
 from ..core.reference import Release, Statement
 from ..core.verdict import Verdict
 from ..core.waiver import Waiver
-from . import audit, evidence, intervals, judged, references, registry, waivers
+from . import audit, epochs, evidence, intervals, judged, references, registry, waivers
 from .changes import Accepted, Recorded, Refused, Spent, Subjects
 from .engine import Engines, StoreUnavailable, open_engines
 from .reading import Reading
@@ -204,6 +204,12 @@ class Store(Reading):
     def drop_challenge(self, session: str) -> bool:
         """Forget a challenge; False when there is none. What it brought stays."""
         return self._write(lambda conn: evidence.drop_challenge(conn, session))
+
+    def publish(self, made: Handle, *, period_s: int) -> Handle:
+        """The epoch handle of now: this one, or the one that another process just published."""
+        return self._writer.submit(
+            lambda conn: epochs.publish(conn, made, period_s=period_s)
+        ).result()
 
     def prune_challenges(self, before: int) -> int:
         """Forget challenges that expired before this instant; what they brought stays."""

@@ -1,0 +1,122 @@
+"""Epoch handles, and the order of the reports that answer them: each once, none out of turn.
+
+Decided in the transaction that writes, so that it holds whatever other processes write.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.engine import Connection
+
+from ..core.claims import Token
+from ..core.freshness import LATE_S, Freshness, Handle, is_newer
+from . import schema
+from .changes import Accepted, Spent
+
+_epochs, _evidence, _heads = schema.epochs, schema.evidence, schema.heads
+
+
+def publish(conn: Connection, made: Handle, *, period_s: int) -> Handle:
+    """The handle of now: this one, unless another process was first in this period."""
+    held = newest(conn)
+    if held is not None and 0 <= made.issued - held.issued < period_s:
+        return held
+    conn.execute(delete(_epochs).where(_epochs.c.expires <= made.issued - LATE_S))
+    conn.execute(
+        insert(_epochs).values(handle=made.nonce, issued=made.issued, expires=made.expires)
+    )
+    return made
+
+
+def newest(conn: Connection) -> Handle | None:
+    row = conn.execute(select(_epochs).order_by(_epochs.c.issued.desc()).limit(1)).one_or_none()
+    return None if row is None else Handle(*row)
+
+
+def find(conn: Connection, nonce: bytes) -> Handle | None:
+    row = conn.execute(select(_epochs).where(_epochs.c.handle == nonce)).one_or_none()
+    return None if row is None else Handle(*row)
+
+
+def held(conn: Connection, device: str, digests: frozenset[bytes]) -> dict[bytes, Freshness]:
+    """Which of these a device's last reports were, by the SHA-256 of their bytes.
+
+    Searched among the newest: who asks has just delivered them, and a spool is smaller than that.
+    """
+    rows = conn.execute(
+        select(_evidence.c.raw, _evidence.c.freshness)
+        .where(_evidence.c.device == device)
+        .order_by(_evidence.c.id.desc())
+        .limit(_SEARCHED)
+    )
+    kept = ((sha256(row.raw).digest(), Freshness(row.freshness)) for row in rows)
+    return {digest: freshness for digest, freshness in kept if digest in digests}
+
+
+_SEARCHED = 512
+
+_Answer = tuple[str, str, int, int | None]  # device, handle, boot, counter
+_Place = tuple[int, int | None]  # boot, counter
+
+
+@dataclass(slots=True)
+class Order:
+    """What one transaction knows of the answers to handles, its own included."""
+
+    conn: Connection
+    answers: dict[_Answer, Spent] = field(default_factory=dict)
+    last: dict[str, _Place | None] = field(default_factory=dict)
+
+    def before(self, change: Accepted) -> Spent | None:
+        """What answered the same handle at the same place before; else this takes the place."""
+        key = _answer(change)
+        found = self.answers.get(key) or self._heard(key)
+        if found is None:
+            self.answers[key] = Spent(change.spent_by, change.answer)
+        return found
+
+    def is_late(self, change: Accepted) -> bool:
+        """Is it history only: by its handle, or because something newer is on record?"""
+        last = self._last(change.verdict.device)
+        overtaken = last is not None and not is_newer(change.token, *last)
+        return change.freshness is Freshness.LATE or overtaken
+
+    def take(self, device: str, token: Token) -> None:
+        """This is a device's newest report now."""
+        self.last[device] = (token.boot_count, token.counter)
+
+    def _heard(self, key: _Answer) -> Spent | None:
+        device, session, boot, counter = key
+        raw = self.conn.execute(
+            select(_evidence.c.raw).where(
+                _evidence.c.device == device,
+                _evidence.c.session == session,
+                _evidence.c.boot_count == boot,
+                _evidence.c.counter == counter,
+                _evidence.c.freshness != Freshness.CHALLENGE.value,
+            )
+        ).scalar()
+        return None if raw is None else Spent(sha256(raw).digest(), "")
+
+    def _last(self, device: str) -> _Place | None:
+        if device not in self.last:
+            row = self.conn.execute(
+                select(_evidence.c.boot_count, _evidence.c.counter)
+                .join(_heads, _heads.c.evidence == _evidence.c.id)
+                .where(_heads.c.device == device)
+            ).one_or_none()
+            self.last[device] = None if row is None else (row.boot_count, row.counter)
+        return self.last[device]
+
+
+def _answer(change: Accepted) -> _Answer:
+    token = change.token
+    return change.verdict.device, named(change.handle), token.boot_count, token.counter
+
+
+def named(handle: Handle | None) -> str:
+    """What stands in the place of a session."""
+    return "" if handle is None else handle.nonce.hex()
