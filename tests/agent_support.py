@@ -179,21 +179,54 @@ class SSLContext:
         except ssl.SSLError as err:
             raise ValueError("invalid cert") from err
 
-    def wrap_socket(self, raw: socket.socket, server_hostname: str) -> TlsStream:
-        try:
-            return TlsStream(self._context.wrap_socket(raw, server_hostname=server_hostname))
-        except ssl.SSLCertVerificationError as err:
-            raise ValueError("The certificate is not correctly signed by the trusted CA") from err
+    def wrap_socket(
+        self, raw: socket.socket, server_hostname: str, do_handshake_on_connect: bool
+    ) -> TlsStream:
+        assert not do_handshake_on_connect
+        return TlsStream(
+            self._context.wrap_socket(
+                raw, server_hostname=server_hostname, do_handshake_on_connect=False
+            )
+        )
 
 
 class TlsStream:
+    """As on a board: None where a blocking stream would wait; the first write shakes hands."""
+
     def __init__(self, stream: ssl.SSLSocket) -> None:
-        self._stream, self._file = stream, stream.makefile("rb")
-        self.write, self.cipher = stream.sendall, stream.cipher
-        self.read, self.readline = self._file.read, self._file.readline
+        self._stream, self.cipher = stream, stream.cipher
+        self._shaken, self._kept = False, b""
+
+    def write(self, data: bytes) -> int | None:
+        try:
+            if not self._shaken:
+                self._stream.do_handshake()
+                self._shaken = True
+            return self._stream.send(data)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+        except ssl.SSLCertVerificationError as err:
+            raise ValueError(err.verify_message) from err
+
+    def read(self, size: int) -> bytes | None:
+        if self._kept:
+            part, self._kept = self._kept[:size], self._kept[size:]
+            return part
+        try:
+            return self._stream.recv(size)
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            return None
+
+    def readline(self, size: int) -> bytes | None:
+        line = b""
+        while len(line) < size and not line.endswith(b"\n"):
+            part = self.read(1)
+            if not part:
+                return line or part
+            line += part
+        return line
 
     def close(self) -> None:
-        self._file.close()
         self._stream.close()
 
 

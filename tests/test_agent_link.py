@@ -1,7 +1,7 @@
 """The agent's HTTPS link: whom it believes, what it sends, and how it fails and tries again."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from agent_server import (
     waiting,
 )
 from agent_support import FakeBoard, plug_in
-from troth_agent import Trouble, board, identity
+from troth_agent import Trouble, board, identity, loop
 from troth_agent.keys import soft
-from troth_agent.link import connection, http
+from troth_agent.link import http
 
 SETTINGS = {
     "oemid": b"\x0a\x1b\x2c",
@@ -46,7 +46,9 @@ def ca() -> Authority:
 
 @pytest.fixture
 def fake() -> FakeBoard:
-    return plug_in(FakeBoard())
+    board = plug_in(FakeBoard())
+    board.nvs["troth", "tls"] = 13  # as the last handshake had it
+    return board
 
 
 @pytest.fixture
@@ -59,12 +61,17 @@ def board_of(verifier: Verifier, root: Path) -> Any:
     return board.Board(SETTINGS | {"url": verifier.url}, str(root))
 
 
+def report(the_board: Any, key: Any, known: bytes | None = None) -> bytes:
+    digest = loop.finish(loop.report(the_board, key, known))
+    assert isinstance(digest, bytes)
+    return digest
+
+
 def test_an_unknown_set_is_sent_when_the_verifier_asks(
     fake: FakeBoard, pem: Path, tmp_path: Path
 ) -> None:
-    fake.nvs["troth", "tls"] = 13
     with serving(pem, session(), waiting(), complete()) as verifier:
-        digest = http.report(board_of(verifier, tmp_path), soft.create)
+        digest = report(board_of(verifier, tmp_path), soft.create)
     paths = [request.path for request in verifier.requests]
     assert paths[0].startswith("/challenge-response/v1/newSession?nonceSize=32&ueid=027cdfa1000001")
     assert paths[1:] == ["/challenge-response/v1/session/abc"] * 2
@@ -86,15 +93,16 @@ def test_a_known_set_stays_at_home_and_a_changed_one_goes_at_once(
         known = None
         for change in ("", "", "import webrepl\n"):
             (tmp_path / "main.py").write_text(change)
-            known = http.report(board_of(verifier, tmp_path), soft.create, known)
+            known = report(board_of(verifier, tmp_path), soft.create, known)
     kinds = [request.kind for request in verifier.requests if request.body]
     assert kinds == [CWT, CWT, BUNDLE]
 
 
 def test_the_handshake_is_told_and_remembered(fake: FakeBoard, pem: Path, tmp_path: Path) -> None:
-    with serving(pem, session(), waiting(), complete()) as verifier:
-        http.report(board_of(verifier, tmp_path), soft.create)
-    said = cbor2.loads(cbor2.loads(verifier.requests[2].body).value[1]["cfg"])[-80001]
+    fake.nvs.clear()
+    with serving(pem, session(), session(), waiting(), complete()) as verifier:
+        report(board_of(verifier, tmp_path), soft.create)
+    said = cbor2.loads(cbor2.loads(verifier.requests[3].body).value[1]["cfg"])[-80001]
     assert said[23] == "1.3"
     assert fake.nvs["troth", "tls"] == 13
     assert verifier.connections == 2  # the first one only told the version
@@ -109,7 +117,7 @@ def test_a_server_that_the_pinned_ca_does_not_vouch_for_hears_nothing(
     (tmp_path / "ca.der").write_bytes(ca.der)
     pem = server_pem(authority() if stranger else ca, tmp_path, address)
     with serving(pem, session()) as verifier, pytest.raises(Trouble) as trouble:
-        http.report(board_of(verifier, tmp_path), soft.create)
+        report(board_of(verifier, tmp_path), soft.create)
     assert trouble.value.code == "link.untrusted"
     assert not verifier.requests
 
@@ -117,7 +125,7 @@ def test_a_server_that_the_pinned_ca_does_not_vouch_for_hears_nothing(
 def test_a_file_that_is_no_certificate_is_told(fake: FakeBoard, pem: Path, tmp_path: Path) -> None:
     (tmp_path / "ca.der").write_bytes(b"not a certificate")
     with serving(pem, session()) as verifier, pytest.raises(Trouble) as trouble:
-        http.report(board_of(verifier, tmp_path), soft.create)
+        report(board_of(verifier, tmp_path), soft.create)
     assert trouble.value.code == "link.ca"
 
 
@@ -125,7 +133,7 @@ def test_no_server_is_an_os_error(fake: FakeBoard, pem: Path, tmp_path: Path) ->
     with serving(pem, session()) as verifier:
         pass
     with pytest.raises(OSError, match="refused"):
-        http.report(board_of(verifier, tmp_path), soft.create)
+        report(board_of(verifier, tmp_path), soft.create)
 
 
 PROBLEM = Reply(503, b'{"code":"store.unavailable","title":"no"}')
@@ -141,7 +149,7 @@ LONG = b"HTTP/1.1 201 x\r\nX: " + b"y" * 600 + b"\r\n\r\n"
         ([session("AAAA")], "http.reply", "no nonce of 32 bytes"),
         ([session(), Reply(404, b"")], "http.status", "the server answered 404"),
         ([session(), Reply(409, b'{"code":"nonce.spent"}')], "http.status", "409 (nonce.spent)"),
-        ([session(), waiting(), waiting()], "http.reply", "still waits"),
+        ([session(), waiting(), waiting()], "link.reply", "still asks"),
         ([session(), Reply(200, b"{}")], "http.reply", "no status"),
         ([Reply(0, b"", raw=b"SSH-2.0-x\r\n")], "http.reply", "does not speak HTTP"),
         ([Reply(0, b"", raw=b"HTTP/1.1 201 x\r\n")], "http.reply", "broke off"),
@@ -164,7 +172,7 @@ def test_a_reply_that_is_no_answer_is_told_and_the_connection_closed(
     replies: list[Reply], code: str, text: str, fake: FakeBoard, pem: Path, tmp_path: Path
 ) -> None:
     with serving(pem, *replies) as verifier, pytest.raises(Trouble) as trouble:
-        http.report(board_of(verifier, tmp_path), soft.create)
+        report(board_of(verifier, tmp_path), soft.create)
     assert trouble.value.code == code
     assert text in trouble.value.text
 
@@ -178,7 +186,7 @@ def test_a_reply_that_is_no_answer_is_told_and_the_connection_closed(
     ],
 )
 def test_an_address_is_split(url: str, parts: tuple[str, int, str]) -> None:
-    assert connection._split(url) == parts
+    assert http._split(url) == parts
 
 
 class Day:
@@ -188,23 +196,26 @@ class Day:
         self.outcomes, self.slept = outcomes, []
         self.slept: list[int] = []
         self.known: list[Any] = []
-        monkeypatch.setattr(http, "report", self._report)
+        monkeypatch.setattr(loop, "report", self._report)
         monkeypatch.setattr(time, "sleep_ms", self._sleep)
 
-    def _report(self, the_board: Any, key: Any, known: Any) -> Any:
+    def _report(self, the_board: Any, key: Any, known: Any) -> Iterator[int]:
         self.known.append(known)
         outcome = self.outcomes.pop(0)
         if isinstance(outcome, BaseException):
             raise outcome
+        yield 0
         return outcome
 
     def _sleep(self, ms: int) -> None:
+        if not ms:
+            return
         self.slept.append(ms)
         if not self.outcomes:
             raise KeyboardInterrupt
 
     def run(self) -> None:
-        http.run(lambda: board.Board(SETTINGS | {"url": "https://x"}), lambda: None)
+        loop.run(lambda: board.Board(SETTINGS | {"url": "https://x"}), lambda: None, None)
 
 
 def test_the_loop_reports_every_interval_and_remembers_the_set(
@@ -272,12 +283,12 @@ def test_a_sealed_board_never_leaves_the_loop(
     day = Day(monkeypatch, outcomes)
     with pytest.raises(Enough):
         day.run()
-    assert len(day.slept) == 3
+    assert len(day.slept) == 2
 
 
 def test_a_board_without_a_server_address_says_so(fake: FakeBoard, tmp_path: Path) -> None:
     with pytest.raises(Trouble) as trouble:
-        http.report(board.Board(SETTINGS | {"url": None, "scheme": None}, str(tmp_path)), None)
+        report(board.Board(SETTINGS | {"url": None, "scheme": None}, str(tmp_path)), None)
     assert trouble.value.code == "link.none"
 
 
@@ -285,8 +296,8 @@ def test_a_server_that_never_keeps_its_version_of_tls_is_told_of(
     fake: FakeBoard, pem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     versions = iter((12, 13, 12, 13))
-    monkeypatch.setattr(connection.Connection, "tls_version", lambda _: next(versions))
+    monkeypatch.setattr(http.Link, "tls_version", lambda _: next(versions))
     with serving(pem, session()) as verifier, pytest.raises(Trouble) as trouble:
-        http.report(board_of(verifier, tmp_path), soft.create)
+        report(board_of(verifier, tmp_path), soft.create)
     assert trouble.value.code == "link.tls"
-    assert not verifier.requests
+    assert not any(request.body for request in verifier.requests)

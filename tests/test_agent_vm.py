@@ -67,7 +67,7 @@ sys.modules["machine"] = Stand(unique_id=lambda: b"\\x24\\x0a\\xc4\\0\\0\\1")
 REPORT = """
 from troth_agent import p256
 from troth_agent.keys.soft import SoftKey
-from troth_agent.link import http
+from troth_agent import loop
 from troth_agent import Trouble
 class Board:
     settings = {"url": URL}
@@ -82,7 +82,7 @@ class Board:
 private = bytes(range(1, 33))
 key = SoftKey(private + p256.public_key(private))
 try:
-    print(http.report(Board(), lambda: key).hex(), kept)
+    print(loop.finish(loop.report(Board(), lambda: key)).hex(), kept)
 except Trouble as err:
     print(err.code, err.text)
 except OSError as err:
@@ -136,10 +136,10 @@ def test_the_vm_reports_over_tls_1_3_to_a_server_of_the_pinned_ca(
     ca = authority()
     (tmp_path / "ca.der").write_bytes(ca.der)
     pem = server_pem(ca, tmp_path)
-    with serving(pem, session(), waiting(), complete()) as verifier:
+    with serving(pem, session(), session(), waiting(), complete()) as verifier:
         said = report(machine, verifier.url, tmp_path / "ca.der")
     assert said.endswith("{'tls': 13}\n")
-    assert [request.kind for request in verifier.requests][1] == CWT
+    assert [request.kind for request in verifier.requests][2] == CWT
     assert verifier.connections == 2  # the first one only told the version of TLS
 
 

@@ -9,12 +9,14 @@ VERSION = "0.1.0"
 _NONCE_BYTES = const(32)
 
 
-# What went wrong, for a machine (`code`) and for a person (`text`); never a secret.
+# What went wrong, for a machine (`code`) and for a person (`text`), never a secret; and for how
+# long a server asks to be left alone.
 class Trouble(Exception):
-    def __init__(self, code, text):
+    def __init__(self, code, text, wait_s=0):
         super().__init__(code, text)
         self.code = code
         self.text = text
+        self.wait_s = wait_s
 
 
 # Lets go of modules that have done their work, and of the heap they take.
@@ -84,12 +86,13 @@ def seal():
     machine.reset()
 
 
-# What main.py calls: report for ever, until Ctrl-C on a board that is not sealed.
-def run():
+# What main.py calls: report for ever, until Ctrl-C on a board that is not sealed. `feed` is called
+# at least once a second, save while the board signs: a watchdog's feed().
+def run(feed=None):
     _settle()
-    from .link import http
+    from . import loop
 
-    http.run(_board, _key)
+    loop.run(_board, _key, feed)
 
 
 # The loop has the board to itself: from here on only the agent is compiled, and line numbers would

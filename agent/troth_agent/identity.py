@@ -10,6 +10,11 @@ def mac():
     return machine.unique_id()[:6]
 
 
+# An EUI, as RFC 9711 section 4.2.1 has it.
+def ueid():
+    return b"\x02" + mac()
+
+
 # The agent lies in the image: no file of it is in the file system.
 def frozen():
     try:

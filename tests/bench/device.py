@@ -67,8 +67,8 @@ import troth_agent
 {keep}
 def report(known):
     troth_agent._settle()
-    from troth_agent.link import http
-    return http.report(troth_agent._board(), troth_agent._key, known)
+    from troth_agent import loop
+    return loop.finish(loop.report(troth_agent._board(), troth_agent._key, known))
 """
 BALLAST = """
 gc.collect()

@@ -1,138 +1,178 @@
-# Challenge and response over HTTPS (the challenge-response API that Veraison made known), and the
-# loop that keeps reporting.
-import gc
+# The link over HTTPS: challenge and response (the API that Veraison made known), and Troth's own
+# requests for a board that sleeps or was away.
 import json
-import os
-import time
 from binascii import a2b_base64, hexlify
 
-import micropython
 from micropython import const
 
-from .. import Trouble, attest, identity, nvs
-from . import connection
+from .. import Trouble
+from . import ACCEPTED, WANTED, connection
 
-_CWT = "application/eat+cwt"
-_BUNDLE = "application/eat-bun+cbor"
+_SESSION = "application/vnd.veraison.challenge-response-session+json"
+_SESSIONS = "/challenge-response/v1/"
+_TROTH = "/troth/v1/"
+_CBOR = "application/cbor"
+_DIGESTS = "application/octet-stream"
 
-_MAX_WAIT_S = const(900)
-_NOT_PROVISIONED = ("settings.missing", "link.none", "key.missing")
+_MAX_LINE = const(512)
+_MAX_HEADERS = const(32)
+_KEEP = const(512)  # bytes of a reply that are read with care; an EAR behind them is let pass
+_MAX_BODY = const(16384)
+_BUNDLE_HEAD = const(0xD9)  # a tag above 255; a bare token has 0xD1 or 0xD2
 
 
-# One report. `known` is the digest of the claims-set that the verifier has, or None when nobody
-# remembers; gives back the digest that it has now. Facts first, TLS's largest block, the key, then
-# the connection: each while there is heap for it. The version of TLS is a fact as well: another one
-# than last time is looked up anew.
-def report(the_board, key, known=None):
-    url = the_board.settings["url"]
-    if not url:
-        raise Trouble("link.none", "no server in /troth.json: this board answers over serial only")
-    for _ in range(2):
-        claims_set = the_board.claims_set()
-        context = connection.trust(the_board.ca())
-        signer = key()
-        link = connection.Connection(url, context)
+def open(settings, context, ueid):
+    host, port, base = _split(settings["url"])
+    connected = yield from connection.connect(host, port, context)
+    return Link(connected, "%s:%d" % (host, port), base, hexlify(ueid).decode())
+
+
+class Link(connection.Connection):
+    why = ""
+
+    def __init__(self, connected, name, base, ueid):
+        super().__init__(connected)
+        self._name = name
+        self._base = base
+        self._ueid = ueid
+        self._session = None
+
+    def challenge(self):
+        status, body = yield from self._ask(
+            "POST", _SESSIONS + "newSession?nonceSize=32&ueid=" + self._ueid, _SESSION
+        )
+        if status != 201 or not self._session:
+            raise self._refused("newSession", status, body)
         try:
-            if link.tls_version() == nvs.recall(nvs.TLS, 0):
-                return _deliver(link, the_board.session(), claims_set, signer, known)
-            nvs.remember(nvs.TLS, link.tls_version())
+            nonce = a2b_base64(json.loads(body)["nonce"])
+        except (ValueError, KeyError, TypeError):
+            nonce = b""
+        if len(nonce) != 32:
+            raise Trouble("http.reply", "newSession gave no nonce of 32 bytes")
+        return nonce
+
+    # In the session that challenge() opened, if it did, or on its own.
+    def deliver(self, evidence):
+        bundle = evidence[0] == _BUNDLE_HEAD
+        kind = "application/" + ("eat-bun+cbor" if bundle else "eat+cwt")
+        if not self._session:
+            return self._alone((yield from self._plain("POST", "evidence", kind, evidence)))
+        status, body = yield from self._ask("POST", _SESSIONS + self._session, kind, evidence)
+        if status != 200:
+            raise self._refused("the server", status, body)
+        at = body.find(b'"status"')
+        said = body[at : at + 24]
+        if at >= 0 and b'"waiting"' in said:
+            return WANTED
+        if at < 0 or b'"complete"' not in said:
+            raise Trouble("http.reply", "the reply has no status")
+        self._session = None
+        return ACCEPTED
+
+    def epoch(self):
+        return (yield from self._plain("GET", "epoch", _CBOR))
+
+    def receipt(self, digests):
+        path = "receipt?ueid=" + self._ueid
+        return (yield from self._plain("POST", path, _DIGESTS, b"".join(digests)))
+
+    # The map `answer` of troth.cddl.
+    def _alone(self, body):
+        from .. import decode, forget
+
+        try:
+            status, self.why = decode.answer(body)
         finally:
-            link.close()
-    raise Trouble("link.tls", "the server takes another version of TLS each time")
+            forget("decode")
+        return status
 
+    # Troth's own requests need no session.
+    def _plain(self, verb, path, kind, body=b""):
+        self._session = None
+        status, reply = yield from self._ask(verb, _TROTH + path, kind, body)
+        if status != 200:
+            raise self._refused("the server", status, reply)
+        return reply
 
-def _deliver(link, session, claims_set, key, known):
-    path, nonce = _new_session(link, session["ueid"])
-    evidence = attest.Evidence(claims_set, session, key, nonce)
-    bundle = known is not None and known != evidence.digest
-    waiting = _submit(link, path, evidence, bundle)
-    if waiting and not bundle:
-        waiting = _submit(link, path, evidence, True)
-    if waiting:
-        raise Trouble("http.reply", "the server has the claims-set and still waits")
-    return evidence.digest
+    # Status and the first bytes of the reply.
+    def _ask(self, verb, path, kind, body=b""):
+        yield from self.send(
+            (
+                "%s %s%s HTTP/1.1\r\nHost: %s\r\nAccept: %s\r\nContent-Type: %s\r\n"
+                "Content-Length: %d\r\n\r\n"
+                % (verb, self._base, path, self._name, _SESSION, kind, len(body))
+            ).encode()
+        )
+        yield from self.send(body)
+        status = (yield from self._line()).split(b" ")
+        if len(status) < 2 or not status[0].startswith(b"HTTP/1.") or not status[1].isdigit():
+            raise Trouble("http.reply", "the server does not speak HTTP")
+        length = yield from self._headers()
+        return int(status[1]), (yield from self._body(length))
 
+    def _line(self):
+        line = b""
+        while len(line) < _MAX_LINE and not line.endswith(b"\n"):
+            part = yield from self.readline()
+            if not part:
+                break
+            line += part
+        if not line.endswith(b"\n"):
+            raise Trouble("http.reply", "the reply broke off or has too long a line")
+        return line.strip()
 
-# Reports every interval; after a failure tries again after a random while whose bound doubles.
-# Ctrl-C ends it, except on a sealed board; so does a board that nobody has provisioned.
-def run(the_board, key):
-    sealed = identity.sealed()
-    if sealed:
-        micropython.kbd_intr(-1)
-    known = None
-    failures = 0
-    while True:
+    # The length of the body; a session's place and the wish to be left alone are kept.
+    def _headers(self):
+        length = None
+        self._wait_s = 0
+        for _ in range(_MAX_HEADERS):
+            line = yield from self._line()
+            if not line:
+                if length is None or length > _MAX_BODY:
+                    raise Trouble("http.reply", "the reply has no acceptable length")
+                return length
+            name, _, value = line.partition(b":")
+            name, value = name.lower(), value.strip()
+            if name == b"location":
+                self._session = _path(value)
+            elif value.isdigit() and len(value) < 10:
+                if name == b"content-length":
+                    length = int(value)
+                elif name == b"retry-after":
+                    self._wait_s = int(value)
+        raise Trouble("http.reply", "too many headers")
+
+    def _body(self, length):
+        kept = b""
+        while length:
+            part = yield from self.read(length)
+            if not part:
+                raise Trouble("http.reply", "the reply broke off")
+            length -= len(part)
+            if len(kept) < _KEEP:
+                kept += part
+        return kept
+
+    # The problem's code (RFC 9457) says more than the number.
+    def _refused(self, who, status, body):
         try:
-            now = the_board()
-            known = report(now, key, known)
-            failures = 0
-            time.sleep_ms(now.settings["interval_s"] * 1000)
-            continue
-        except KeyboardInterrupt:
-            if not sealed:
-                print("troth: stopped")
-                return
-        except Trouble as err:
-            print("troth: [%s] %s" % (err.code, err.text))
-            if err.code in _NOT_PROVISIONED and not sealed:
-                return
-        except OSError as err:
-            print("troth: [link.io] errno %s" % err.errno)
-        except MemoryError:
-            print("troth: [board.memory] out of memory")
-        except Exception as err:  # the outermost loop: a board in the field must go on
-            print("troth: [agent.error] %s" % type(err).__name__)
-        failures += 1
-        if _pause(failures) and not sealed:
-            print("troth: stopped")
-            return
+            code = str(json.loads(body)["code"])
+        except (ValueError, KeyError, TypeError):
+            code = ""
+        plain = all("a" <= letter <= "z" or letter in ".-" for letter in code)
+        why = " (%s)" % code[:32] if code and plain else ""
+        return Trouble("http.status", "%s answered %d%s" % (who, status, why), self._wait_s)
 
 
-# Between one second and a bound that doubles up to a quarter of an hour. True after Ctrl-C.
-def _pause(failures):
-    bound_ms = min(_MAX_WAIT_S, 1 << min(failures, 10)) * 1000
-    share = int.from_bytes(os.urandom(2), "big")
-    try:
-        gc.collect()
-        time.sleep_ms(1000 + (bound_ms - 1000) * share // 65536)
-        return False
-    except KeyboardInterrupt:
-        return True
+# Goes into the next request as it is, so nothing but a path may be in it.
+def _path(value):
+    if not all(33 <= byte <= 126 for byte in value):
+        raise Trouble("http.reply", "the place of the session is no path")
+    return value.decode()
 
 
-# A challenge for this board alone.
-def _new_session(link, ueid):
-    asked = "newSession?nonceSize=32&ueid=" + hexlify(ueid).decode()
-    status, location, body = link.post(asked, connection.SESSION, b"")
-    if status != 201 or not location:
-        raise _refused("newSession", status, body)
-    try:
-        nonce = a2b_base64(json.loads(body)["nonce"])
-    except (ValueError, KeyError, TypeError):
-        nonce = b""
-    if len(nonce) != 32:
-        raise Trouble("http.reply", "newSession gave no nonce of 32 bytes")
-    return location, nonce
-
-
-# True when the server waits for the claims-set as well.
-def _submit(link, path, evidence, bundle):
-    kind, body = (_BUNDLE, evidence.bundle()) if bundle else (_CWT, evidence.bare())
-    status, _, reply = link.post(path, kind, body)
-    if status != 200:
-        raise _refused("the server", status, reply)
-    at = reply.find(b'"status"')
-    said = reply[at : at + 24]
-    if at < 0 or not (b'"waiting"' in said or b'"complete"' in said):
-        raise Trouble("http.reply", "the reply has no status")
-    return b'"waiting"' in said
-
-
-# The problem's code (RFC 9457) says more than the number.
-def _refused(who, status, body):
-    code = ""
-    try:
-        code = " (%s)" % json.loads(body)["code"]
-    except (ValueError, KeyError, TypeError):
-        pass
-    return Trouble("http.status", "%s answered %d%s" % (who, status, code[:64]))
+def _split(url):
+    rest = url.split("://", 1)[1]
+    place, _, base = rest.partition("/")
+    host, _, port = place.partition(":")
+    return host, int(port or 443), ("/" + base).rstrip("/")

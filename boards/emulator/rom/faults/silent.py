@@ -1,7 +1,7 @@
 # no more reports: the board runs on and says nothing
 import time
 
-from troth_agent.link import http
+from troth_agent import loop
 
 
 def _nothing(*_args):
@@ -9,4 +9,4 @@ def _nothing(*_args):
         time.sleep(3600)
 
 
-http.report = _nothing
+loop.report = _nothing

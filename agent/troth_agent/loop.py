@@ -1,0 +1,137 @@
+# One report, and reporting for ever. What may take long is a generator: each `yield ms` says how
+# long there is nothing to do, so the same steps serve a board that has nothing else to do and one
+# that runs an application.
+import gc
+import os
+import time
+
+import micropython
+from micropython import const
+
+from . import Trouble, attest, identity, nvs
+from .link import ACCEPTED, WANTED, connection
+
+_MAX_PAUSE_S = const(900)
+_MAX_ASKED_S = const(3600)  # what a server may ask at most
+_NOT_PROVISIONED = ("settings.missing", "link.none", "key.missing")
+
+
+# One report. `known` is the digest of the claims-set that the verifier has, or None when nobody
+# remembers; gives back the digest that it has now. Facts first, TLS's largest block, the key, then
+# the connection: each while there is heap for it. The version of TLS is a fact as well: another one
+# than last time is looked up anew.
+def report(the_board, key, known=None):
+    if not the_board.settings["url"]:
+        raise Trouble("link.none", "no server in /troth.json: this board answers over serial only")
+    for _ in range(2):
+        claims_set = the_board.claims_set()
+        yield 0
+        context = connection.trust(the_board.ca())
+        signer = key()
+        link = yield from _open(the_board.settings, context)
+        try:
+            nonce = yield from link.challenge()
+            if link.tls_version() == nvs.recall(nvs.TLS, 0):
+                evidence = attest.Evidence(claims_set, the_board.session(), signer, nonce)
+                return (yield from _deliver(link, evidence, known))
+            nvs.remember(nvs.TLS, link.tls_version())
+        finally:
+            link.close()
+    raise Trouble("link.tls", "the server takes another version of TLS each time")
+
+
+def _open(settings, context):
+    from .link import http
+
+    return http.open(settings, context, identity.ueid())
+
+
+def _deliver(link, evidence, known):
+    bundle = known is not None and known != evidence.digest
+    answer = yield from link.deliver(evidence.bundle() if bundle else evidence.bare())
+    if answer == WANTED and not bundle:
+        answer = yield from link.deliver(evidence.bundle())
+    if answer == WANTED:
+        raise Trouble("link.reply", "the verifier has the claims-set and still asks for it")
+    if answer != ACCEPTED:
+        raise Trouble("link.refused", "the verifier refused the report")
+    return evidence.digest
+
+
+# Report after report. `next` is one of them, as steps, and gives the ms until it is time for
+# another; None from a board that nobody has provisioned.
+class Rounds:
+    def __init__(self, board, key):
+        self._board = board
+        self._key = key
+        self._known = None
+        self._failures = 0
+
+    def next(self):
+        asked_s = 0
+        try:
+            now = self._board()
+            self._known = yield from report(now, self._key, self._known)
+            self._failures = 0
+            return now.settings["interval_s"] * 1000
+        except Trouble as err:
+            print("troth: [%s] %s" % (err.code, err.text))
+            if err.code in _NOT_PROVISIONED and not identity.sealed():
+                return None
+            asked_s = err.wait_s
+        except OSError as err:
+            print("troth: [link.io] errno %s" % err.errno)
+        except MemoryError:
+            print("troth: [board.memory] out of memory")
+        except Exception as err:  # the outermost loop: a board in the field must go on
+            print("troth: [agent.error] %s" % type(err).__name__)
+        gc.collect()
+        self._failures += 1
+        return pause_ms(self._failures, asked_s)
+
+
+# Between one second and a bound that doubles up to a quarter of an hour, at random so that a fleet
+# does not come back all at once; after what the server asked for, if it did.
+def pause_ms(failures, asked_s=0):
+    bound_ms = min(_MAX_PAUSE_S, 1 << min(failures, 10)) * 1000
+    share = int.from_bytes(os.urandom(2), "big")
+    return min(asked_s, _MAX_ASKED_S) * 1000 + 1000 + (bound_ms - 1000) * share // 65536
+
+
+# For ever. Ctrl-C ends it, except on a sealed board.
+def run(board, key, feed):
+    sealed = identity.sealed()
+    if sealed:
+        micropython.kbd_intr(-1)
+    rounds = Rounds(board, key)
+    while True:
+        try:
+            ms = finish(rounds.next(), feed)
+            if ms is None:
+                return
+            sleep(ms, feed)
+        except KeyboardInterrupt:
+            if not sealed:
+                print("troth: stopped")
+                return
+
+
+# Runs steps to their end, with nothing beside them.
+def finish(steps, feed=None):
+    while True:
+        try:
+            ms = next(steps)
+        except StopIteration as end:
+            return end.value
+        sleep(ms, feed)
+
+
+# Long sleeps are cut where a watchdog must be fed.
+def sleep(ms, feed):
+    while feed and ms > 1000:
+        feed()
+        time.sleep_ms(1000)
+        ms -= 1000
+    if feed:
+        feed()
+    time.sleep_ms(ms)
