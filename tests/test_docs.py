@@ -31,8 +31,8 @@ TELLERS = {
     *("Stale", "Replayed", "NoSession", "SessionSpent", "Busy"),
     *("refuse", "fail", "_files"),
 }
-STATEMENT = ("syntax", "unknown-key", "type", "range")
-RECORDS = ("release", "withdrawal", "baseline", "waiver")
+STATEMENT = ("size", "syntax", "unknown-key", "type", "range")
+RECORDS = ("release", "withdrawal", "baseline", "waiver", "declaration")
 # codes that are put together from parts, as they stand in the source
 ASSEMBLED = {
     "{noun}.syntax": {"config.syntax", "policy.syntax"},

@@ -13,6 +13,7 @@ _NOUNS = {
     "init": "make a home: troth.toml, policy.toml, dev CA and keys",
     "provision": "install the agent on a board, enrol its key, attest, and seal it",
     "release": "add, list, show and withdraw signed releases",
+    "declaration": "what only the maker can say: write, sign, verify, add",
     "baseline": "approve the settings that a device or model runs",
     "attest": "challenge one board over its serial port",
     "serve": "run the verifier and its pages",

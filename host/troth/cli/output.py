@@ -25,6 +25,7 @@ _EXITS = {
         (
             "baseline",
             "config",
+            "declaration",
             "device",
             "duty",
             "evidence",

@@ -70,7 +70,7 @@ def draft_release(
     named = model or settings["hwmodel"]
     if not 1 <= len(version) <= 64:
         raise Trouble("release.version", "a version has 1 to 64 characters", fix="--version 1.0.0")
-    _check_statement(statement, named)
+    _check_statement(statement, named, version)
     tree = board_tree(files, frozen=app.frozen_agent)
     hits = scan_release(image, files)
     said = {
@@ -142,14 +142,24 @@ def _settings(files: Mapping[str, bytes]) -> dict[str, Any]:
     return read_settings(files[SETTINGS], "troth.json")
 
 
-def _check_statement(statement: Statement | None, model: str) -> None:
-    covered = statement.statement_models if statement else None
-    if covered is not None and model not in covered:
+def _check_statement(statement: Statement | None, model: str, version: str) -> None:
+    if statement is None:
+        return
+    for name in ("statement_models", "models"):
+        covered = getattr(statement, name)
+        if covered is not None and model not in covered:
+            raise Trouble(
+                "statement.model",
+                f"the statement does not cover {model}",
+                why=f"{name}: {', '.join(covered)}",
+                fix=f"add the model to {name}, or give the statement that covers it",
+            )
+    if not statement.covers(version):
         raise Trouble(
-            "statement.model",
-            f"the statement does not cover {model}",
-            why=f"statement_models: {', '.join(covered)}",
-            fix="add the model to statement_models, or give the statement that covers it",
+            "statement.version",
+            f"the statement does not cover version {version}",
+            why=f"versions: {statement.versions}",
+            fix="widen versions, or give the statement that covers it",
         )
 
 

@@ -27,11 +27,12 @@ from .keys import key_id
 _SIGN1 = 18
 _ALG, _CONTENT_TYPE, _KID = 1, 3, 4
 _ES256 = -7
+_KEYS = {"withdrawal": "release", "declaration": "release", "waiver": "baseline"}
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
 
 
 def sign_record(said: Mapping[str, Any], kind: str, key: EllipticCurvePrivateKey) -> bytes:
-    """One record of a kind (`release`, `withdrawal`, `baseline`), signed."""
+    """One record of a kind (`release`, `declaration`, `waiver`), signed."""
     payload = cbor2.dumps(said, canonical=True)
     protected = cbor2.dumps(
         {_ALG: _ES256, _CONTENT_TYPE: _type(kind), _KID: key_id(key.public_key())}, canonical=True
@@ -103,21 +104,26 @@ def _type(kind: str) -> str:
     return f"application/troth-{kind}+cbor"
 
 
+_OTHERWISE = {
+    "release": ", or an app image with --files and --version",
+    "declaration": "; a TOML file is signed first: troth declaration sign FILE",
+}
+
+
 def _unsigned(kind: str, why: str) -> Trouble:
     return Trouble(
         f"{kind}.unsigned",
         f"this is no signed {kind} record",
         why=why,
-        fix=f"give the {kind} record as it was signed, or an app image with --files and --version"
-        if kind == "release"
-        else f"give the {kind} record as it was signed",
+        fix=f"give the {kind} record as it was signed{_OTHERWISE.get(kind, '')}",
     )
 
 
 def _refused(kind: str, why: str) -> Trouble:
+    trusted = f"certs/dev/{_KEYS.get(kind, kind)}.pub"
     return Trouble(
         f"{kind}.signature",
         f"the {kind} record is refused",
         why=why,
-        fix=f"use the record as it was signed under this home's certs/dev/{kind}.pub",
+        fix=f"use the record as it was signed under this home's {trusted}",
     )

@@ -1,153 +1,182 @@
-"""The maker's statement for a model: a TOML file, checked word by word before it is signed.
+"""A maker's declaration as a TOML file: each key, what it may say, and the check word by word.
 
-Every key may be left out: what is not stated becomes `not-shown`, never a guess.
+One file serves two ends: `release add --statement` binds it to a release, `declaration sign` lets
+it stand alone, for models and versions. Every key may be left out: what is not stated becomes
+`not-shown`, never a guess.
 """
 
 from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, fields
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.reference import Statement
+from ..core.versions import bounds
 from ..trouble import Trouble
+from . import values
+from .values import Reader, Wrong
 
-_YEAR_S = 31_536_000  # 365 days: five of them are the 157 680 000 s of the support duty
-_PASSWORDS = ("none", "user", "unique", "default")
-_MARKETS = ("eu", "uk", "au", "us-ca")
-
-
-class _Wrong(ValueError):
-    """What a value should have been; `range` when only its size or word is wrong."""
-
-    def __init__(self, want: str, kind: str = "type") -> None:
-        super().__init__(want)
-        self.kind = kind
+_MOST = 65_536  # bytes of a file
 
 
-def _text(value: object) -> str:
-    if type(value) is not str or not value.strip():
-        raise _Wrong("want text")
-    if len(value) > 500:
-        raise _Wrong("want at most 500 characters", "range")
-    return value
+class Key(NamedTuple):
+    """One key of the file; the field of `Statement` is called the same unless `field` says else."""
+
+    name: str
+    read: Reader
+    example: str
+    help: str
+    field: str = ""
 
 
-def _url(value: object) -> str:
-    text = _text(value)
-    if not re.fullmatch(r"https://[^\s/]+(/\S*)?", text):
-        raise _Wrong("want an address that begins with https://", "range")
-    return text
-
-
-def _contact(value: object) -> str:
-    text = _text(value)
-    if "@" not in text and not text.startswith(("https://", "tel:")):
-        raise _Wrong("want an e-mail address, an https:// page or a tel: number", "range")
-    return text
-
-
-def _day_end(value: object) -> int:
-    """Support that ends on a day lasts until that day's last second, and is shown as that day."""
-    if isinstance(value, datetime):
-        if value.tzinfo is None:
-            raise _Wrong("want a date, or a time with its offset")
-        return int(value.timestamp())
-    if not isinstance(value, date):
-        raise _Wrong("want a date such as 2031-12-31, without quotes")
-    midnight = datetime(value.year, value.month, value.day, tzinfo=UTC) + timedelta(days=1)
-    return int(midnight.timestamp()) - 1
-
-
-def _days(value: object) -> int:
-    if type(value) is not int:
-        raise _Wrong("want a whole number of days")
-    if not 1 <= value <= 3650:
-        raise _Wrong("want 1 to 3650 days", "range")
-    return value
-
-
-def _years(value: object) -> int:
-    if type(value) is not int and type(value) is not float:
-        raise _Wrong("want a number of years")
-    if not 0 < float(value) <= 100:
-        raise _Wrong("want more than 0 and at most 100 years", "range")
-    return int(float(value) * _YEAR_S)
-
-
-def _flag(value: object) -> bool:
-    if type(value) is not bool:
-        raise _Wrong("want true or false")
-    return value
-
-
-def _list(value: object) -> tuple[str, ...]:
-    if type(value) is not list or not value or not all(type(item) is str for item in value):
-        raise _Wrong('want a list of texts such as ["a", "b"]')
-    if len(value) > 64 or max(map(len, value)) > 64:
-        raise _Wrong("want at most 64 texts of at most 64 characters", "range")
-    return tuple(value)
-
-
-def _markets(value: object) -> tuple[str, ...]:
-    markets = _list(value)
-    if not set(markets) <= set(_MARKETS):
-        raise _Wrong(f"want some of {', '.join(_MARKETS)}", "range")
-    return markets
-
-
-def _password_kind(value: object) -> str:
-    if value not in _PASSWORDS:
-        raise _Wrong(f"want one of {', '.join(_PASSWORDS)}", "range")
-    return str(value)
-
-
-# key of the file -> field of Statement, and how it is read
-_KEYS: dict[str, tuple[str, Callable[[object], Any]]] = {
-    "support_url": ("support_url", _url),
-    "support_end": ("support_end", _day_end),
-    "expected_use_years": ("expected_use", _years),
-    "support_justification": ("support_justification", _text),
-    "vdp_url": ("vdp_url", _url),
-    "vdp_contact": ("vdp_contact", _contact),
-    "vdp_ack_days": ("vdp_ack_days", _days),
-    "vdp_status_days": ("vdp_status_days", _days),
-    "statement_ref": ("statement_ref", _text),
-    "statement_models": ("statement_models", _list),
-    "markets": ("markets", _markets),
-    "password_kind": ("password_kind", _password_kind),
-    "update_impossible_reason": ("update_impossible_reason", _text),
-    "isolable": ("isolable", _flag),
-    "replaceable": ("replaceable", _flag),
+# section -> its keys, in the order in which the skeleton asks them
+KEYS: dict[str, tuple[Key, ...]] = {
+    "For what it holds": (
+        Key("models", values.texts, '["lamp-v1"]', "model designations, as in troth.json"),
+        Key("versions", values.versions, '">=1.0 <2.0"', "leave out for all versions"),
+        Key("valid_from", values.day, "2026-12-01", "leave out for at once"),
+        Key("valid_until", values.day_end, "2027-11-30", "after it nothing here counts"),
+        Key(
+            "markets",
+            values.some_of(values.MARKETS),
+            '["eu", "uk"]',
+            f"some of {', '.join(values.MARKETS)}",
+        ),
+    ),
+    "Who declares it": (
+        Key("maker_name", values.text, '"Lamps Ltd"', "UK statement of compliance, CRA annex V"),
+        Key("maker_address", values.text, '"1 Lamp Street, London"', "postal"),
+        Key("representative", values.text, '"Lamps EU BV, Delft"', "authorised, if there is one"),
+        Key("product_type", values.text, '"smart lamp"', "what it is, in a few words"),
+        Key("product_batches", values.texts, '["2026-48"]', "type or batch that it is about"),
+        Key("intended_use", values.text, '"lighting at home"', "with the expected surroundings"),
+        Key("statement_ref", values.text, '"DoC-lamp-v1-2026-1"', "conformity statement"),
+        Key("statement_models", values.texts, '["lamp-v1"]', "models that statement names"),
+        Key("standards", values.texts, '["EN 303 645 V2.1.1 2020-06"]', "number, version, date"),
+        Key("test_reports", values.texts, '["report-17"]', "what shows it"),
+        Key("signatory", values.text, '"A. Maker"', "who signs for the maker"),
+        Key("signatory_role", values.text, '"director"', "in which function"),
+        Key("place", values.text, '"London"', "of signing"),
+    ),
+    "Support": (
+        Key("support_url", values.url, '"https://example.org/lamp-v1"', "where it is published"),
+        Key("support_end", values.day_end, "2031-12-31", "the last day, never moved earlier"),
+        Key("expected_use_years", values.years, "5", "how long people use it", "expected_use"),
+        Key("support_justification", values.text, '"..."', "if shorter than the use"),
+        Key("eol_notice", values.flag, "true", "users are told at the end"),
+        Key("eol_notice_infeasible", values.text, '"no display"', "if they cannot be"),
+        Key("archive_url", values.url, '"https://example.org/old"', "earlier security updates"),
+    ),
+    "Flaws": (
+        Key("vdp_url", values.url, '"https://example.org/security"', "disclosure policy"),
+        Key("vdp_contact", values.contact, '"security@example.org"', "mail, page or tel:"),
+        Key("vdp_ack_days", values.days, "5", "until a report is acknowledged"),
+        Key("vdp_status_days", values.days, "14", "between status updates"),
+        Key("vuln_process_ref", values.text, '"PROC-7"', "how flaws are handled"),
+        Key("vuln_process_reviewed", values.day, "2026-11-01", "the last review of that"),
+        Key("advisory_delayed", values.none_or_texts, '["CVE-2026-1"]', "held back for a reason"),
+        Key("sbom_ref", values.text, '"lamp-1.0.cdx.json"', "component list"),
+    ),
+    "Passwords and access": (
+        Key(
+            "password_kind",
+            values.one_of(("none", "user", "unique", "default")),
+            '"none"',
+            "none, user, unique or default",
+        ),
+        Key(
+            "password_generator",
+            values.one_of(("csprng", "keyed-kdf", "derived")),
+            '"csprng"',
+            "of unique ones: csprng, keyed-kdf or derived",
+        ),
+        Key("credential_change", values.flag, "true", "every password and key can be changed"),
+        Key("declared_ports", values.none_or_texts, "[]", 'all that listens, such as "443/tcp"'),
+        Key("unauth_disclosure_ref", values.text, '"REV-3"', "what is told before a login"),
+    ),
+    "Updates": (
+        Key("update_instructions", values.text, '"hold the button 5 s"', "for users"),
+        Key("security_updates_free", values.flag, "true", "of charge"),
+        Key("security_updates_separate", values.flag, "true", "apart from new functions"),
+        Key("security_updates_inseparable", values.text, '"one image"', "why, if they are not"),
+        Key("update_impossible_reason", values.text, '"read-only memory"', "if there are none"),
+        Key("isolable", values.flag, "true", "works cut off from the network"),
+        Key("replaceable", values.flag, "true", "can be swapped"),
+    ),
+    "Inside": (
+        Key("default_profile_digest", values.digest, f'"{"0" * 64}"', "settings as shipped"),
+        Key("sensitive_in_flash", values.flag, "false", "secrets or personal data lie there"),
+        Key("crypto_agile", values.flag, "true", "an algorithm can be replaced"),
+        Key("replay_protection", values.text, '"counter in each command"', "how"),
+        Key("local_function", values.flag, "true", "works without the network"),
+        Key("declared_modules", values.none_or_texts, '["lamp"]', "code that ships"),
+    ),
+    "Data": (
+        Key("declared_sensors", values.none_or_texts, "[]", 'such as "temperature"'),
+        Key("declared_telemetry", values.none_or_texts, '["attestation"]', "all that is sent"),
+        Key("personal_data", values.flag, "false", "is any handled?"),
+        Key("privacy_notice_url", values.url, '"https://example.org/privacy"', "if so"),
+        Key("dpia_ref", values.text, '"DPIA-2"', "if so"),
+        Key("location_declared", values.flag, "false", "is the position used?"),
+        Key("location_basis", values.text, '"contract"', "if so"),
+        Key("erase_instructions", values.text, '"hold both buttons 10 s"', "for users"),
+    ),
+    "How it was made": (
+        Key("risk_ref", values.text, '"RISK-1"', "risk assessment, with what does not apply"),
+        Key("risk_date", values.day, "2026-11-01", "of that"),
+        Key("fuzz_ref", values.text, '"FUZZ-9"', "tests of all input"),
+        Key("fuzz_version", values.text, '"1.0.0"', "the version that was tested"),
+        Key("sdlc_ref", values.text, '"SSDF, certificate 12"', "development process"),
+        Key("guide_urls", values.urls, '["https://example.org/guide"]', "user guide"),
+        Key("guide_languages", values.texts, '["en", "nl"]', "its languages"),
+    ),
+}
+_BY_NAME = {key.name: key for section in KEYS.values() for key in section}
+_INSTANTS = {
+    key.name
+    for key in _BY_NAME.values()
+    if key.read in (values.day, values.day_end) and not key.field
 }
 
 
 def read_statement(path: Path) -> Statement:
-    """Read a statement file. Raises Trouble `statement.*` that names file, line and key."""
+    """Read a declaration file. Raises Trouble `statement.*` that names file, line and key."""
     try:
-        text = path.read_text(encoding="utf-8")
+        raw = path.read_bytes()
+        if len(raw) > _MOST:
+            raise _trouble("size", path, f"more than {_MOST} bytes")
+        text = raw.decode("utf-8")
         said = tomllib.loads(text)
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as err:
         raise _trouble("syntax", path, str(err)) from err
     except OSError as err:
         raise Trouble(
             "statement.missing", f"cannot read {path}: {err.strerror}", fix="name a TOML file"
         ) from err
-    values: dict[str, Any] = {}
-    for key, value in said.items():
-        at = f"line {_line(text, key)}, {key}"
-        if key not in _KEYS:
-            raise _trouble("unknown-key", path, f"{at}: known keys: {', '.join(sorted(_KEYS))}")
-        field, read = _KEYS[key]
+    found: dict[str, Any] = {}
+    for name, value in said.items():
+        at = f"line {_line(text, name)}, {name[:64]!r}"
+        key = _BY_NAME.get(name)
+        if key is None:
+            raise _trouble("unknown-key", path, f"{at}: known keys: {', '.join(sorted(_BY_NAME))}")
         try:
-            values[field] = read(value)
-        except _Wrong as wrong:
+            found[key.field or name] = key.read(value)
+        except Wrong as wrong:
             raise _trouble(wrong.kind, path, f"{at}: {wrong}") from wrong
-    return Statement(**values)
+    made = Statement(**found)
+    _check_span(made, path)
+    return made
+
+
+def _check_span(made: Statement, path: Path) -> None:
+    begins, ends = made.valid_from, made.valid_until
+    if begins is not None and ends is not None and ends <= begins:
+        raise _trouble("range", path, "valid_until lies before valid_from: it would never hold")
 
 
 def to_map(statement: Statement) -> dict[str, Any]:
@@ -155,31 +184,70 @@ def to_map(statement: Statement) -> dict[str, Any]:
     return {
         name: list(value) if isinstance(value, tuple) else value
         for name, value in asdict(statement).items()
-        if value is not None
+        if value is not None and name != "unsaid"
     }
 
 
 def to_words(statement: Statement) -> dict[str, Any]:
     """What was said, for people and machines, in the words of the TOML file."""
     said = to_map(statement)
-    if "support_end" in said:
-        end = datetime.fromtimestamp(said["support_end"], UTC)
-        said["support_end"] = end.isoformat().replace("+00:00", "Z")
+    for name in _INSTANTS & said.keys():
+        said[name] = datetime.fromtimestamp(said[name], UTC).isoformat().replace("+00:00", "Z")
     if "expected_use" in said:
-        years = round(said.pop("expected_use") / _YEAR_S, 2)
+        years = round(said.pop("expected_use") / values.YEAR_S, 2)
         said["expected_use_years"] = int(years) if years.is_integer() else years
     return said
 
 
 def from_map(said: Mapping[str, Any]) -> Statement:
-    """A statement out of a record whose signature holds; a newer Troth's fields are left out."""
-    known = {field.name for field in fields(Statement)}
-    values: dict[str, Any] = {
-        name: tuple(value) if isinstance(value, list) else value
-        for name, value in said.items()
-        if name in known
-    }
-    return Statement(**values)
+    """A statement out of a record whose signature holds; a newer Troth's fields are left out.
+
+    Raises Trouble `declaration.content`: a signature says who wrote it, not that it was Troth.
+    """
+    found: dict[str, Any] = {}
+    for field in fields(Statement):
+        value = said.get(field.name)
+        if value is None or field.name == "unsaid":
+            continue
+        value = tuple(value) if isinstance(value, list) else value
+        if not _is_of(value, str(field.type)):
+            raise _content(f"{field.name} is of the wrong type")
+        found[field.name] = value
+    try:
+        bounds(found.get("versions", "=0"))
+    except ValueError as err:
+        raise _content(f"versions: {err}") from err
+    return Statement(**found)
+
+
+def _is_of(value: object, hint: str) -> bool:
+    if isinstance(value, tuple):
+        return hint.startswith("tuple") and all(type(each) is str for each in value)
+    return type(value).__name__ == hint.partition(" ")[0]
+
+
+def _content(why: str) -> Trouble:
+    return Trouble(
+        "declaration.content",
+        "the record is signed, yet is no declaration of ours",
+        why=why,
+        fix="ask who signed it for the record again",
+    )
+
+
+def skeleton(model: str) -> Iterator[str]:
+    """The lines of a file to fill: every key commented out but the model's own."""
+    yield "# A maker's declaration. Take the # away from what you can stand for, and fill it in."
+    yield "# What stays commented is not declared: it is shown as not shown, never as a breach."
+    for section, keys in KEYS.items():
+        yield ""
+        yield f"# --- {section} ---"
+        for key in keys:
+            line = f"{key.name} = {key.example}"
+            if key.name == "models":
+                yield f'models = ["{model}"]  # {key.help}'
+            else:
+                yield f"# {line}  # {key.help}"
 
 
 def _line(text: str, key: str) -> int:

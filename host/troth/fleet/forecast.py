@@ -32,6 +32,7 @@ class Cause(StrEnum):
     REGIME = "regime"
     EVIDENCE_AGE = "evidence-age"
     SUPPORT_END = "support-end"
+    DECLARATION = "declaration"
     RULE = "rule"
 
 
@@ -177,6 +178,8 @@ def _cause(
     if "v.last_evidence" in duty.names:
         last = after.facts.v.last_evidence
         return Cause.EVIDENCE_AGE, f"the last evidence is of {iso(last)}" if last else new.because
+    if before.facts.m != after.facts.m and any(name.startswith("m.") for name in duty.names):
+        return Cause.DECLARATION, after.facts.m.unsaid or "another declaration begins to hold"
     support = after.facts.m.support_end
     if "m.support_end" in duty.names and support is not None and support <= after.at:
         return Cause.SUPPORT_END, f"support ends on {day(support)}"

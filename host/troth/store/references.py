@@ -87,6 +87,10 @@ def statements(conn: Connection, model: str) -> tuple[StatementRow, ...]:
     )
 
 
+def stated_models(conn: Connection) -> set[str]:
+    return set(conn.execute(select(_statements.c.model).distinct()).scalars())
+
+
 def support_end_max_seen(conn: Connection, model: str) -> int | None:
     latest = select(func.max(_statements.c.support_end)).where(_statements.c.model == model)
     found: int | None = conn.execute(latest).scalar_one()
