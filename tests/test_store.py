@@ -136,6 +136,8 @@ GROWING = (
     "rejections",
     "verdicts",
     "states",
+    "sheets",
+    "holdings",
     "audit",
 )
 

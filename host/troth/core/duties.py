@@ -176,6 +176,20 @@ class Appraisal:
     owed_because: str
     remedy: str
     until: int | None  # unix s; before it the clock alone cannot change the answer
+    live: bool = False  # its sentence may tell values of this very report
+
+
+# what any report may move; all else that the verifier saw moves with a record or with the set
+LIVE = frozenset(
+    {
+        "v.last_evidence",
+        "v.boot_forks",
+        "v.counter_regressions",
+        "v.skew_s",
+        "v.reconnects_per_h",
+        "v.boots_24h",
+    }
+)
 
 
 def appraise(facts: Facts, duties: tuple[Duty, ...]) -> tuple[Appraisal, ...]:
@@ -236,6 +250,7 @@ def say(facts: Facts, duty: Duty, given: Answer) -> Appraisal:
         owed_because=owed_because,
         remedy=remedy,
         until=first_after(facts.now, until),
+        live=not LIVE.isdisjoint(duty.names),
     )
 
 

@@ -14,7 +14,18 @@ from threading import Lock
 from typing import TypeVar
 
 from .device import Observed, Registration
-from .duties import Answer, Appraisal, Duty, Facts, Outcome, Rule, answer, first_after, say
+from .duties import (
+    LIVE,
+    Answer,
+    Appraisal,
+    Duty,
+    Facts,
+    Outcome,
+    Rule,
+    answer,
+    first_after,
+    say,
+)
 from .verdict import (
     Catalogue,
     DutySet,
@@ -34,20 +45,9 @@ _BINDINGS = 4096
 _SETTLED = (Outcome.MET, Outcome.NOT_APPLICABLE)  # say nothing of whose unit it is
 _FOREVER = 1 << 62
 _MOVING = ("device", "clock")
-# what any report may move; all else that the verifier saw moves with a record or with the set
-_LIVE = frozenset(
-    {
-        "v.last_evidence",
-        "v.boot_forks",
-        "v.counter_regressions",
-        "v.skew_s",
-        "v.reconnects_per_h",
-        "v.boots_24h",
-    }
-)
-_seen_steady = attrgetter(*(name for name in Observed._fields if f"v.{name}" not in _LIVE))
+_seen_steady = attrgetter(*(name for name in Observed._fields if f"v.{name}" not in LIVE))
 _LAST = "v.last_evidence"  # the one that every report does move
-_counted = attrgetter(*(name.removeprefix("v.") for name in sorted(_LIVE - {_LAST})))
+_counted = attrgetter(*(name.removeprefix("v.") for name in sorted(LIVE - {_LAST})))
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
@@ -154,7 +154,7 @@ class Judge:
         return [
             each.until
             for each, duty in zip(appraisals, self.catalogue.duties, strict=True)
-            if _LIVE.isdisjoint(duty.names) or each.outcome not in _SETTLED
+            if LIVE.isdisjoint(duty.names) or each.outcome not in _SETTLED
         ]
 
     def _answer(self, facts: Facts) -> tuple[list[tuple[Duty, Answer]], tuple[Appraisal, ...]]:
@@ -203,7 +203,7 @@ class Judge:
 
 def _is_asked_anew(duty: Duty, given: Answer) -> bool:
     """May the next report change it? What the clock decides is settled until its instant."""
-    return not _LIVE.isdisjoint(duty.names) or (
+    return not LIVE.isdisjoint(duty.names) or (
         "now" in duty.names and given.outcome not in _SETTLED
     )
 

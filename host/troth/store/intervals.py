@@ -3,6 +3,9 @@
 An answer changes when its outcome, reason, assurance or party does. Its sentence alone opens a
 new interval only when what the unit reports or what it is compared with changed too: a sentence
 that counts seconds would else write one row per report.
+
+What a unit is told like many others is kept as a sheet of answers that it holds for a while; only
+answers that tell values of its own reports have rows of their own.
 """
 
 from __future__ import annotations
@@ -16,22 +19,27 @@ from sqlalchemy.engine import Connection
 
 from ..core.duties import Appraisal, Subject
 from ..core.verdict import DutySet, State, Verdict
-from . import audit, schema, timeline
+from . import audit, schema, sheets, timeline
 from .changes import Subjects
 
 _verdicts, _states, _heads = schema.verdicts, schema.states, schema.heads
+_holdings = schema.holdings
 
 _Key = tuple[str, str]  # subject kind, subject
 _CLOSE_VERDICT = (
     update(_verdicts).where(_verdicts.c.id == bindparam("ident")).values(to=bindparam("at"))
 )
 _CLOSE_STATE = update(_states).where(_states.c.id == bindparam("ident")).values(to=bindparam("at"))
+_CLOSE_HOLDING = (
+    update(_holdings).where(_holdings.c.id == bindparam("ident")).values(to=bindparam("at"))
+)
 
 
-_VERDICT, _STATE = 2, 3  # places in the numbers
+_VERDICT, _STATE, _HOLDING = 2, 3, 4  # places in the numbers
 _LAST_NUMBERS = (
     "SELECT (SELECT max(id) FROM evidence), (SELECT max(id) FROM rejections), "
-    "(SELECT max(id) FROM verdicts), (SELECT max(id) FROM states)"
+    "(SELECT max(id) FROM verdicts), (SELECT max(id) FROM states), "
+    "(SELECT max(id) FROM holdings)"
 )
 
 
@@ -39,9 +47,17 @@ _LAST_NUMBERS = (
 class _Open:
     """The open answer of one duty."""
 
-    id: int
+    id: int | None  # None: it stands on a sheet
     since: int
     said: Appraisal
+
+
+@dataclass(slots=True)
+class _Held:
+    """The open holding of one unit."""
+
+    id: int
+    since: int
 
 
 @dataclass(slots=True)
@@ -77,9 +93,11 @@ class Memory:
 
     answers: dict[_Key, dict[str, _Open]] = field(default_factory=dict)
     states: dict[str, _OpenState | None] = field(default_factory=dict)
+    holdings: dict[str, _Held | None] = field(default_factory=dict)
+    sheets: dict[bytes, int] = field(default_factory=dict)
     words: dict[_Key, tuple[bytes, int]] = field(default_factory=dict)
     last: dict[str, _Last] = field(default_factory=dict)
-    numbers: list[int] | None = None  # next evidence, rejection, verdict and state
+    numbers: list[int] | None = None  # next evidence, rejection, verdict, state and holding
     leaf: audit.Head | None = None  # the end of the audit chain
     version: int = -1
     foreign: int = 0  # how often another connection was found to have written
@@ -87,6 +105,8 @@ class Memory:
     def forget(self) -> None:
         self.answers.clear()
         self.states.clear()
+        self.holdings.clear()
+        self.sheets.clear()
         self.words.clear()
         self.last.clear()
         self.numbers = None
@@ -118,16 +138,19 @@ class Changes:
     memory: Memory
     next_verdict: int
     next_state: int
+    next_holding: int
     closing: dict[int, int] = field(default_factory=dict)  # verdict id -> at
     closing_states: dict[int, int] = field(default_factory=dict)
+    closing_holdings: dict[int, int] = field(default_factory=dict)
     opening: dict[int, dict[str, Any]] = field(default_factory=dict)
     opening_states: dict[int, dict[str, Any]] = field(default_factory=dict)
+    opening_holdings: dict[int, dict[str, Any]] = field(default_factory=dict)
     heads: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def begin(cls, conn: Connection, memory: Memory) -> Changes:
         numbers = memory.begin(conn)
-        return cls(memory, numbers[_VERDICT], numbers[_STATE])
+        return cls(memory, numbers[_VERDICT], numbers[_STATE], numbers[_HOLDING])
 
     def add(
         self,
@@ -146,6 +169,7 @@ class Changes:
             return ()
         ids = _ids(verdict.device, subjects)
         changed = []
+        moved: dict[str, _Open] | None = None  # the unit's answers, once its sheet is another
         seen: dict[Subject, tuple[_Key, dict[str, _Open], bool]] = {}
         for said in verdict.appraisals:
             place = seen.get(said.subject)
@@ -159,9 +183,16 @@ class Changes:
             if late and now is not None and at < now.since:
                 continue  # what many units share was answered since
             changed.append(said.duty)
-            if now is not None:
-                self._close(now, at)
-            self._open(key, held, said, at=at if now is None else max(at, now.since), by=evidence)
+            if now is not None and now.id is not None:
+                self._close(now.id, now.since, at)
+            since = at if now is None else max(at, now.since)
+            if sheets.fits(said):
+                held[said.duty] = _Open(None, since, said)
+                moved = held
+            else:
+                self._open(key, held, said, at=since, by=evidence)
+        if moved is not None:
+            self._hold(conn, verdict, moved, at, evidence)
         self._state(conn, verdict, ids, at, evidence)
         if late:
             self.memory.last.pop(verdict.device, None)
@@ -174,7 +205,11 @@ class Changes:
     def write(self, conn: Connection) -> None:
         """Write it all: closings first, so that never two answers are open."""
         if self.memory.numbers is not None:
-            self.memory.numbers[_VERDICT:] = (self.next_verdict, self.next_state)
+            self.memory.numbers[_VERDICT:] = (
+                self.next_verdict,
+                self.next_state,
+                self.next_holding,
+            )
         if self.closing:
             conn.execute(_CLOSE_VERDICT, [{"ident": i, "at": t} for i, t in self.closing.items()])
         if self.opening:
@@ -185,6 +220,12 @@ class Changes:
             )
         if self.opening_states:
             conn.execute(insert(_states), list(self.opening_states.values()))
+        if self.closing_holdings:
+            conn.execute(
+                _CLOSE_HOLDING, [{"ident": i, "at": t} for i, t in self.closing_holdings.items()]
+            )
+        if self.opening_holdings:
+            conn.execute(insert(_holdings), list(self.opening_holdings.values()))
 
     def _place(
         self,
@@ -205,13 +246,47 @@ class Changes:
         self.memory.words[key] = mine
         return key, held, before != mine
 
-    def _close(self, now: _Open, at: int) -> None:
+    def _close(self, ident: int, since: int, at: int) -> None:
         # opened in this very transaction: its end is written with its beginning
-        end = max(at, now.since)
-        if now.id in self.opening:
-            self.opening[now.id]["to"] = end
+        end = max(at, since)
+        if ident in self.opening:
+            self.opening[ident]["to"] = end
         else:
-            self.closing[now.id] = end
+            self.closing[ident] = end
+
+    def _hold(
+        self,
+        conn: Connection,
+        verdict: Verdict,
+        held: dict[str, _Open],
+        at: int,
+        evidence: int | None,
+    ) -> None:
+        """From now on the unit holds the sheet of these answers."""
+        device = verdict.device
+        now = self.memory.holdings.get(device) or _load_holding(conn, device)
+        since = at if now is None else max(at, now.since)
+        told = [held[said.duty] for said in verdict.appraisals if sheets.fits(said)]
+        for each in told:
+            if each.id is not None:  # a row of before there were sheets
+                self._close(each.id, each.since, since)
+                each.id = None
+        sheet = sheets.number(conn, self.memory.sheets, [each.said for each in told])
+        if now is not None and now.id in self.opening_holdings:
+            self.opening_holdings[now.id]["to"] = since
+        elif now is not None:
+            self.closing_holdings[now.id] = since
+        ident = self.next_holding
+        self.next_holding += 1
+        self.memory.holdings[device] = _Held(ident, since)
+        self.opening_holdings[ident] = {
+            "id": ident,
+            "device": device,
+            "sheet": sheet,
+            "evidence": evidence,
+            "since": since,
+            "to": None,
+        }
 
     def _open(
         self, key: _Key, held: dict[str, _Open], said: Appraisal, *, at: int, by: int | None
@@ -349,6 +424,15 @@ def _state_words(verdict: Verdict, ids: dict[str, str]) -> tuple[str, str, str, 
 def _load(conn: Connection, key: _Key) -> dict[str, _Open]:
     rows = timeline.current(conn, key[0], key[1], None)
     return {row.appraisal.duty: _Open(row.id, row.since, row.appraisal) for row in rows}
+
+
+def _load_holding(conn: Connection, device: str) -> _Held | None:
+    row = conn.execute(
+        select(_holdings.c.id, _holdings.c.since).where(
+            _holdings.c.device == device, _holdings.c.to.is_(None)
+        )
+    ).one_or_none()
+    return None if row is None else _Held(row.id, row.since)
 
 
 def _load_state(conn: Connection, device: str) -> _OpenState | None:

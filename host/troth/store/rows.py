@@ -105,7 +105,7 @@ class SetRow:
 class IntervalRow:
     """One answer of one duty for one subject, from `since` to `to` (None: it still holds)."""
 
-    id: int
+    id: int | None  # None: it stands on a sheet that the unit held
     subject_kind: str  # unit release model maker
     subject: str  # device id, release id, model, maker
     appraisal: Appraisal

@@ -247,6 +247,36 @@ verdicts = Table(
     ),
 )
 
+# what a unit's own answers say, all of them at once: most units are told the same
+sheets = Table(
+    "sheets",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("answers", Text, nullable=False),
+    Column("failing", Boolean, nullable=False),  # is any of them not met?
+)
+
+# which unit is told which sheet, and from when to when
+holdings = Table(
+    "holdings",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("device", String(32), ForeignKey("devices.id"), nullable=False),
+    Column("sheet", _ID, ForeignKey("sheets.id"), nullable=False),
+    Column("evidence", _ID, ForeignKey("evidence.id")),
+    Column("since", _ID, nullable=False),
+    Column("to", _ID),
+    Index(None, "device", "since"),
+    Index(
+        "uq_holdings_open",
+        "device",
+        unique=True,
+        sqlite_where=text('"to" IS NULL'),
+        postgresql_where=text('"to" IS NULL'),
+    ),
+)
+
 states = Table(
     "states",
     metadata,

@@ -6,12 +6,12 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import and_, func, or_, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.engine import Connection, Row
 
 from ..core.duties import Appraisal, Assurance, Outcome, Party, Reason, Subject
 from ..core.verdict import State
-from . import schema
+from . import schema, sheets
 from .rows import IntervalRow, StateRow
 
 _verdicts, _states, _heads = schema.verdicts, schema.states, schema.heads
@@ -21,12 +21,19 @@ def current(
     conn: Connection, kind: str | None, subject: str | None, as_of: int | None
 ) -> tuple[IntervalRow, ...]:
     """Open intervals, or those that held at an instant."""
-    asked = select(_verdicts).order_by(
-        _verdicts.c.subject_kind, _verdicts.c.subject, _verdicts.c.duty
-    )
+    asked = select(_verdicts)
     if subject is not None:
         asked = asked.where(_verdicts.c.subject_kind == kind, _verdicts.c.subject == subject)
-    return tuple(_interval(row) for row in conn.execute(_held(asked, _verdicts, as_of)))
+    found = [_interval(row) for row in conn.execute(_held(asked, _verdicts, as_of))]
+    if kind in ("unit", None):
+        found += (row for row in sheets.intervals(conn, subject) if _holds(row, as_of))
+    return tuple(sorted(found, key=lambda row: (row.subject_kind, row.subject, row.appraisal.duty)))
+
+
+def _holds(row: IntervalRow, as_of: int | None) -> bool:
+    if as_of is None:
+        return row.to is None
+    return row.since <= as_of and (row.to is None or row.to > as_of)
 
 
 def history(conn: Connection, kind: str, subject: str, duty: str | None) -> tuple[IntervalRow, ...]:
@@ -35,7 +42,11 @@ def history(conn: Connection, kind: str, subject: str, duty: str | None) -> tupl
     )
     if duty is not None:
         asked = asked.where(_verdicts.c.duty == duty)
-    return tuple(_interval(row) for row in conn.execute(asked.order_by(_verdicts.c.id.desc())))
+    found = [_interval(row) for row in conn.execute(asked.order_by(_verdicts.c.id.desc()))]
+    if kind == "unit":
+        told = list(sheets.intervals(conn, subject))
+        found += (row for row in reversed(told) if duty in (None, row.appraisal.duty))
+    return tuple(sorted(found, key=lambda row: row.since, reverse=True))
 
 
 def failing_since(
@@ -60,7 +71,10 @@ def failing_since(
     if subject is not None:
         asked = asked.where(_verdicts.c.subject_kind == kind, _verdicts.c.subject == subject)
     rows = conn.execute(_held(asked, _verdicts, as_of))
-    return {(row.subject_kind, row.subject, row.duty): row.failing for row in rows}
+    found = {(row.subject_kind, row.subject, row.duty): row.failing for row in rows}
+    if kind in ("unit", None):
+        found |= sheets.failing_since(conn, as_of, subject)
+    return found
 
 
 def subjects(conn: Connection, device: str, as_of: int | None) -> dict[str, str]:
@@ -92,9 +106,7 @@ def due(conn: Connection, now: int) -> tuple[str, ...]:
 
 def _held(asked: Any, table: Any, as_of: int | None) -> Any:
     """Those that are open, or that held at an instant: an interval ends before its end."""
-    if as_of is None:
-        return asked.where(table.c.to.is_(None))
-    return asked.where(table.c.since <= as_of, or_(table.c.to.is_(None), table.c.to > as_of))
+    return asked.where(sheets.held_at(table, as_of))
 
 
 def _state_select() -> Any:
