@@ -1,6 +1,10 @@
-# MQTT 3.1.1 over TLS, as little of it as a report needs. Packets are read one at a time, none above
-# 1 kB; only topics that were asked for are kept, and of each the newest message. That a broker took
-# a message (PUBACK) proves nothing about the verifier.
+# The link over MQTT 3.1.1 and TLS: a client of the agent's own, as little of it as a report needs.
+# The broker is a road and no more: that it took a message (PUBACK) proves nothing, what it kept
+# (retained) is old, and a packet above 1 kB is never read. Topics are in wire.md.
+import errno
+from binascii import hexlify
+from hashlib import sha256
+
 from micropython import const
 
 from .. import Trouble
@@ -18,10 +22,12 @@ _DISCONNECT = const(0xE0)
 
 _QOS_1 = const(0x02)
 _RETAINED = const(0x01)
-_MOST_BYTES = const(1024)  # of a packet: a receipt of 16 digests has some 700
+_KEEP_ALIVE_S = const(120)  # above any pause of one exchange: a board takes its time to sign
+_SMALL = const(256)
+_MOST_BYTES = const(1024)  # of a packet: a receipt over 16 digests has some 700
 _MOST_PACKETS = const(32)  # that come while one is waited for
 _PORT = const(8883)
-EPOCH = b"troth/v1/epoch"
+_EPOCH = b"troth/v1/epoch"
 
 _WHY = (
     "it speaks another version of MQTT",
@@ -32,128 +38,184 @@ _WHY = (
 )
 
 
-# One connection to the broker. `user` names the board to the broker's access list as well.
-class Client(connection.Connection):
-    def __init__(self, url, context, user, password, keep_alive_s):
-        if url.count(":") < 2:
-            url = "%s:%d" % (url, _PORT)
-        super().__init__(url, context)
+# The board's ueid is its client id and, unless the settings name another, its user name: by that
+# the broker's access list confines it to its own topics.
+def open(settings, context, ueid):
+    host, _, port = settings["url"].split("://", 1)[1].partition(":")
+    connected = yield from connection.connect(host, int(port or _PORT), context)
+    link = Link(connected, hexlify(ueid))
+    try:
+        yield from link.greet(settings.get("user"), settings.get("password"))
+    except BaseException:
+        link.close()
+        raise
+    return link
+
+
+class Link(connection.Connection):
+    why = ""
+
+    def __init__(self, connected, ueid):
+        super().__init__(connected)
+        self._ueid = ueid
         self._packet = 0
         self._inbox = {}
-        try:
-            self._connect(user, password, keep_alive_s)
-        except BaseException:
-            self.end()
-            raise
+        self._greeted = False
 
-    # Clean session: what matters is kept by the board and by the verifier, not by the broker.
-    def _connect(self, user, password, keep_alive_s):
-        said = [b"\x00\x04MQTT\x04", b"", _two(keep_alive_s), _text(user)]
-        if password is None:
-            said[1] = b"\x02"
-        else:
+    # A clean session: what must not be lost is kept by the board and by the verifier.
+    def greet(self, user, password):
+        said = [b"\x00\x04MQTT\x04", b"\x02", _two(_KEEP_ALIVE_S), _text(self._ueid)]
+        if password is not None:
             said[1] = b"\xc2"
-            said += (_text(user), _text(password))
-        self._send(_CONNECT, b"".join(said))
-        kind, body = self._read()
+            said += (_text(user or self._ueid), _text(password))
+        yield from self._tell(_CONNECT, b"".join(said))
+        kind, body = yield from self._read()
         if kind != _CONNACK or len(body) != 2:
             raise _broken("no CONNACK")
         if body[1]:
             why = _WHY[body[1] - 1] if body[1] <= len(_WHY) else "code %d" % body[1]
             raise Trouble("mqtt.refused", "the broker refused the connection: " + why)
+        self._greeted = True
+        yield from self._subscribe(
+            *[self._own(name) for name in (b"challenge", b"answer", b"receipt")]
+        )
 
-    def subscribe(self, *topics):
+    def challenge(self):
+        said = yield from self._ask(b"challenge", b"")
+        if len(said) != 42 or said[7:10] != b"\x0a\x58\x20":  # {4: expiry, 10: nonce}
+            raise Trouble("mqtt.reply", "the verifier sent no challenge")
+        return said[10:]
+
+    # The answer names the evidence: one to an earlier report may still be on its way.
+    def deliver(self, evidence):
+        digest = sha256(evidence).digest()
+        yield from self._publish(self._own(b"evidence"), evidence)
+        for _ in range(_MOST_PACKETS):
+            said = yield from self._receive(self._own(b"answer"))
+            if said[:32] == digest:
+                return self._status(said[32:])
+        raise _broken("too many packets")
+
+    def epoch(self):
+        yield from self._subscribe(_EPOCH)
+        return (yield from self._receive(_EPOCH))
+
+    def receipt(self, digests):
+        return (yield from self._ask(b"receipt", b"".join(digests)))
+
+    # The map `answer` of troth.cddl.
+    def _status(self, said):
+        from .. import decode, forget
+
+        try:
+            status, self.why = decode.answer(said)
+        finally:
+            forget("decode")
+        return status
+
+    # Leave is taken in one packet, if it can go at once.
+    def close(self):
+        try:
+            if self._greeted:
+                next(self._tell(_DISCONNECT, b""), None)
+        except (OSError, Trouble):
+            pass
+        super().close()
+
+    # What comes on a topic of this board's own, once it was asked for.
+    def _ask(self, name, body):
+        yield from self._publish(self._own(b"ask"), body)
+        return (yield from self._receive(self._own(name)))
+
+    def _own(self, name):
+        return b"troth/v1/d/" + self._ueid + b"/" + name
+
+    # At most once (QoS 0): what gets lost is asked for again.
+    def _subscribe(self, *topics):
         for topic in topics:
             self._inbox[topic] = None
-        self._send(_SUBSCRIBE, self._next() + b"".join([_text(each) + b"\x01" for each in topics]))
-        granted = self._await(_SUBACK, True)
-        if len(granted) != len(topics) or max(granted) > 1:
+        wanted = [_text(topic) + b"\x00" for topic in topics]
+        yield from self._tell(_SUBSCRIBE, self._next() + b"".join(wanted))
+        if (yield from self._await(_SUBACK)) != bytes(len(topics)):
             raise Trouble("mqtt.refused", "the broker lets this board not read its own topics")
 
-    # Returns when the broker has it.
-    def publish(self, topic, body):
-        self._send(_PUBLISH | _QOS_1, _text(topic) + self._next(), body)
-        self._await(_PUBACK, True)
+    # At least once (QoS 1): returns when the broker has it.
+    def _publish(self, topic, body):
+        yield from self._tell(_PUBLISH | _QOS_1, _text(topic) + self._next(), body)
+        yield from self._await(_PUBACK)
 
-    # The first of these topics that has a message, and the message; waits for one.
-    def receive(self, *topics):
-        for _ in range(_MOST_PACKETS):
-            for topic in topics:
+    # The newest message of a topic. When none comes it is worth knowing whose silence it is.
+    def _receive(self, topic):
+        try:
+            for _ in range(_MOST_PACKETS):
                 body = self._inbox[topic]
                 if body is not None:
                     self._inbox[topic] = None
-                    return topic, body
-            self._keep(*self._read())
+                    return body
+                kind, body = yield from self._read()
+                self._keep(kind, body)
+        except OSError as err:
+            if err.args[0] != errno.ETIMEDOUT:
+                raise
+            yield from self._tell(_PINGREQ, b"")
+            yield from self._await(_PINGRESP)
+            raise Trouble("mqtt.silent", "the broker is there, the verifier does not answer")
         raise _broken("too many packets")
 
-    # A connection that was left alone for a while may be gone without a word.
-    def ping(self):
-        self._send(_PINGREQ, b"")
-        self._await(_PINGRESP, False)
-
-    # Takes leave: without it a broker waits for what may still come.
-    def end(self):
-        try:
-            self._send(_DISCONNECT, b"")
-        except OSError:
-            pass
-        self.close()
-
-    # What follows the packet id; messages that come before it are kept.
-    def _await(self, wanted, numbered):
+    # What follows the packet id of the packet that is due; messages before it are kept.
+    def _await(self, wanted):
         for _ in range(_MOST_PACKETS):
-            kind, body = self._read()
+            kind, body = yield from self._read()
             if kind == wanted:
-                if numbered and body[:2] != _two(self._packet):
+                if kind != _PINGRESP and body[:2] != _two(self._packet):
                     raise _broken("another packet id")
                 return body[2:]
             self._keep(kind, body)
         raise _broken("too many packets")
 
-    # A retained message is an old one: only the epoch handle is left with the broker on purpose.
+    # Of each topic that was asked for, the newest. Only the epoch handle is left with the broker on
+    # purpose; other retained messages are somebody's old ones.
     def _keep(self, kind, body):
-        qos = kind >> 1 & 3
         end = 2 + int.from_bytes(body[:2], "big")
-        at = end + 2 * qos
-        if kind & 0xF0 != _PUBLISH or qos > 1 or len(body) < at or len(body) < 2:
+        if kind | _RETAINED != _PUBLISH | _RETAINED or not 2 < end <= len(body):
             raise _broken("a packet that nobody asked for")
-        if qos:
-            self._send(_PUBACK, body[end:at])
         topic = body[2:end]
-        if topic in self._inbox and (not kind & _RETAINED or topic == EPOCH):
-            self._inbox[topic] = body[at:]
+        if topic in self._inbox and (kind == _PUBLISH or topic == _EPOCH):
+            self._inbox[topic] = body[end:]
 
     def _read(self):
-        kind = self._exactly(1)[0]
+        kind = (yield from self._exactly(1))[0]
         size = shift = 0
         while True:
-            digit = self._exactly(1)[0]
+            digit = (yield from self._exactly(1))[0]
             size |= (digit & 127) << shift
             if size > _MOST_BYTES or shift > 7:
                 raise _broken("a packet of more than %d bytes" % _MOST_BYTES)
             if digit < 128:
-                return kind, self._exactly(size)
+                return kind, (yield from self._exactly(size))
             shift += 7
 
     def _exactly(self, size):
         got = b""
         while len(got) < size:
-            part = self._stream.read(size - len(got))
+            part = yield from self.read(size - len(got))
             if not part:
-                raise Trouble("mqtt.silent", "the broker broke off or fell silent")
+                raise OSError(errno.ECONNRESET)
             got += part
         return got
 
-    def _send(self, kind, *parts):
+    # In one piece when it is small, for small pieces wait for each other on their way.
+    def _tell(self, kind, said, body=b""):
         head = bytearray((kind,))
-        size = sum([len(part) for part in parts])
+        size = len(said) + len(body)
         while size > 127:
             head.append(size & 127 | 128)
             size >>= 7
         head.append(size)
-        self._stream.write(bytes(head) + parts[0])
-        for part in parts[1:]:
-            self._stream.write(part)
+        if len(body) <= _SMALL:
+            return (yield from self.send(bytes(head) + said + body))
+        yield from self.send(bytes(head) + said)
+        yield from self.send(body)
 
     def _next(self):
         self._packet = self._packet % 65535 + 1
