@@ -25,9 +25,10 @@ NOT_NAMES = {
     Reference: {"release", "newer_since", "as_shipped"},
     Registration: {
         *("device", "ueid", "lifecycle", "provisioning"),
-        *("created", "key_alg", "site", "tags"),
+        *("created", "key_alg", "site", "tags", "traits", "modified"),
     },
     Observed: {"shown_before"},
+    DeviceClaims: {"declared"},
 }
 UNCONFIRMED = {
     *("eu-red-18031", "nl-csr-2017", "eu-nis2", "eu-pld-2024-2853"),

@@ -10,7 +10,7 @@ from honest import DAY, NOW, POLICY, STATEMENT, own_use, release, sold
 from troth.catalogue import bundled
 from troth.core.device import Registration
 from troth.core.duties import Facts, Outcome, Party
-from troth.core.verdict import State, grave_duties, judge, state_of, would_fail_if_sold
+from troth.core.verdict import State, duty_set, judge, state_of, would_fail_if_sold
 
 CATALOGUE = bundled()
 OTHER, ELSE = "ff" * 32, "ee" * 32
@@ -178,7 +178,7 @@ def test_an_empty_duty_set_is_unknown_never_compliant() -> None:
 
 
 def test_only_critical_and_high_duties_are_grave() -> None:
-    grave = grave_duties(CATALOGUE.duties)
+    grave = duty_set(CATALOGUE, sold().u, NOW).grave
     assert {"boot.firmware-known", "upd.current"} <= grave
     assert not {"time.close", "cfg.market", "resil.orderly"} & grave
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import operator
 import re
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Literal
 
+from ..core.duties import Facts
 from ..core.feeds import Feeds
 from ..core.reference import Reference
 from . import lines
@@ -49,6 +51,11 @@ class Claim:
     def path(self) -> str:
         """How Python reaches it from the members of `Facts`."""
         return f"{self.home}.{self.field}" if self.home else self.name
+
+    def reach(self, facts: Facts) -> object:
+        """Its value, or None where nobody said it."""
+        value: object = operator.attrgetter(self.path)(facts)
+        return value
 
 
 def read_claims(path: Path) -> dict[str, Claim]:

@@ -175,7 +175,7 @@ def _open(missing: frozenset[str]) -> Answer:
 _WORLD = {"lack": _lack, "both": _both, "fold": _fold, "apply": _apply, "open_": _open}
 _WORLD |= {"Answer": Answer, "OUTCOME_MET": Outcome.MET, "OUTCOME_NOT_MET": Outcome.NOT_MET}
 _WORLD |= {"MET": Answer(Outcome.MET), "NOT_MET": Answer(Outcome.NOT_MET)}
-_WORLD |= {"NOT_APPLICABLE": Answer(Outcome.NOT_APPLICABLE)}
+_WORLD |= {"frozenset": frozenset, "NOT_APPLICABLE": Answer(Outcome.NOT_APPLICABLE)}
 
 
 def compile_rule(
@@ -183,16 +183,24 @@ def compile_rule(
     ok: Expression,
     turns: Expression | None,
     claims: Mapping[str, Claim],
+    *,
+    fresh: Expression | None = None,
 ) -> Rule:
     """One duty as one function of the facts."""
     writer = _Writer(claims)
-    parts = [part for part in (when, ok, turns) if part is not None]
+    parts = [part for part in (when, fresh, ok, turns) if part is not None]
     body = _reading(parts, claims)
     if when is not None:
         body += [
             f"asked = {writer.expression(when.tree)}",
             "if asked is False: return NOT_APPLICABLE",
             "if asked is not True: return open_(asked)",
+        ]
+    if fresh is not None:
+        stale = frozenset(name for name in names(fresh.tree) if name.startswith("v."))
+        body += [
+            f"known = {writer.expression(fresh.tree)}",
+            f"if known is not True: return open_(known or {stale!r})",
         ]
     body += [
         f"met = {writer.expression(ok.tree)}",
@@ -206,7 +214,7 @@ def compile_rule(
             "if at.__class__ is frozenset: return MET if met else NOT_MET",
             "return Answer(OUTCOME_MET if met else OUTCOME_NOT_MET, (), at)",
         ]
-    rule: Rule = _function("rule(f)", body)
+    rule: Rule = _function("rule(facts)", body)
     return rule
 
 
@@ -214,7 +222,7 @@ def compile_expression(expression: Expression, claims: Mapping[str, Claim]) -> A
     """One expression alone as a function of the facts; for the test against CEL."""
     reading = _reading([expression], claims)
     value = _Writer(claims).expression(expression.tree)
-    return _function("value(f)", [*reading, f"return {value}"])
+    return _function("value(facts)", [*reading, f"return {value}"])
 
 
 def _reading(parts: Iterable[Expression], claims: Mapping[str, Claim]) -> list[str]:
@@ -222,9 +230,9 @@ def _reading(parts: Iterable[Expression], claims: Mapping[str, Claim]) -> list[s
     asked = dict.fromkeys(name for part in parts for name in names(part.tree))
     homes = dict.fromkeys(claims[name].home for name in asked if claims[name].home)
     return [
-        *(f"{home} = f.{home}" for home in homes),
+        *(f"{home} = facts.{home}" for home in homes),
         *(f"{_local(name)} = {claims[name].path}" for name in asked if name != "now"),
-        *(["now = f.now"] if "now" in asked else []),
+        *(["now = facts.now"] if "now" in asked else []),
     ]
 
 

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..core.device import Profile
+from ..core.device import TRAITS, Profile
 from ..core.duties import Clause, Duty, Outcome, Owed, Party, Severity, Status, Subject
 from ..core.party import WORDS
 from ..trouble import Trouble
@@ -26,8 +26,11 @@ _REQUIRED: tuple[str, ...] = (
     *("id", "title", "rationale", "severity", "party", "subject", "needs", "baseline"),
     *("ok", "because", "remedies", "tests"),
 )
-FIELDS = {*_REQUIRED, "owed", "when", "turns", "references"}
+FIELDS = {*_REQUIRED, "owed", "when", "fresh", "turns", "references"}
+_ROW = {"regime", "version", "status", "condition", "traits", "severity"}
+_ROW |= {"decides", "supports", "confidence"}
 
+_RULE = ("when", "fresh", "ok", "turns")
 _WORDS: Mapping[str, type[StrEnum]] = {
     "severity": Severity,
     "party": Party,
@@ -68,10 +71,10 @@ def read_duty(path: Path, desk: Desk) -> DutyFile:
     """Read, check and compile one duty."""
     table = lines.read(path)
     _check_fields(table)
-    when, ok, turns = (_expression(table, key, desk) for key in ("when", "ok", "turns"))
+    when, fresh, ok, turns = (_expression(table, key, desk) for key in _RULE)
     if ok is None:
         raise table.refuse("duty.expression", "ok is empty", "ok")
-    expressions = tuple(part for part in (when, ok, turns) if part is not None)
+    expressions = tuple(part for part in (when, fresh, ok, turns) if part is not None)
     asked = tuple(dict.fromkeys(name for part in expressions for name in names(part.tree)))
     party = _word(table, "party", Party)
     duty = Duty(
@@ -89,7 +92,8 @@ def read_duty(path: Path, desk: Desk) -> DutyFile:
         when_text=when.text if when else "",
         ok_text=ok.text,
         turns_text=turns.text if turns else "",
-        rule=compile_rule(when, ok, turns, desk.claims),
+        fresh_text=fresh.text if fresh else "",
+        rule=compile_rule(when, ok, turns, desk.claims, fresh=fresh),
         remedies=_remedies(table),
         owed=tuple(_owed(row) for row in _rows(table, "owed")),
         clauses=tuple(c for row in _rows(table, "references") for c in _clauses(row, party, desk)),
@@ -127,7 +131,7 @@ def flaws(table: Table, desk: Desk) -> Iterator[Trouble]:
 
 def _checks(table: Table, desk: Desk) -> Iterator[Callable[[], object]]:
     """Each check by itself, for the fields that are there."""
-    for key in ("when", "ok", "turns"):
+    for key in _RULE:
         yield partial(_expression, table, key, desk)
     for key, kind in _WORDS.items():
         if table.get(key):
@@ -214,6 +218,8 @@ def _owed(row: Table) -> Owed:
 
 
 def _clauses(row: Table, party: Party, desk: Desk) -> list[Clause]:
+    for key in row.keys() - _ROW:
+        raise row.refuse("duty.reference", f"there is no field named {key}", key)
     regime, status = str(row.get("regime", "")), _word(row, "status", Status)
     if regime not in desk.regimes:
         raise row.refuse("duty.reference", f"there is no regime named {regime}", "regime")
@@ -232,6 +238,7 @@ def _clauses(row: Table, party: Party, desk: Desk) -> list[Clause]:
     counts = status is Status.MANDATORY or both["decides"]
     if party is Party.OPERATOR and party not in desk.regimes[regime]["addresses"] and counts:
         raise row.refuse("duty.makers-law", f"{regime} binds makers, this duty is the operator's")
+    traits = _traits(row, status)
     confidence = row.get("confidence", "high")
     if confidence not in ("high", "low"):
         raise row.refuse("duty.reference", "confidence wants high or low", "confidence")
@@ -248,15 +255,28 @@ def _clauses(row: Table, party: Party, desk: Desk) -> list[Clause]:
             version=wanted,
             condition=str(row.get("condition", "")),
             confidence=confidence,
+            traits=traits,
+            severity=_word(row, "severity", Severity) if "severity" in row else None,
         )
         for key, provisions in both.items()
         for provision in provisions
     ]
 
 
+def _traits(row: Table, status: Status) -> frozenset[str]:
+    """What a product must be, one of these at least, for a conditional line to count."""
+    traits = row.get("traits", [])
+    if not isinstance(traits, list) or not set(traits) <= set(TRAITS):
+        raise row.refuse("duty.reference", f"traits wants some of {' '.join(TRAITS)}", "traits")
+    if traits and status is not Status.CONDITIONAL:
+        raise row.refuse("duty.reference", "traits are for a conditional line", "traits")
+    return frozenset(traits)
+
+
 def _because(table: Table, desk: Desk) -> Any:
     texts = table["because"]
     wanted = {"met", "not-met"} | ({"not-applicable"} if "when" in table else set())
+    wanted |= {"not-shown"} if "fresh" in table else set()
     if not isinstance(texts, Table) or set(texts) != wanted:
         raise table.refuse("duty.field", f"because wants {' '.join(sorted(wanted))}", "because")
     try:

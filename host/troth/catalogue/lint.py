@@ -122,8 +122,8 @@ def _duties(folder: Path, taken: set[str], desk: Desk, told: list[Trouble]) -> l
 
 def _vacuous(file: DutyFile, table: Table, claims: Mapping[str, Claim]) -> Iterator[Trouble]:
     """`all()` over an empty list is true: who cannot list everything could pass by silence."""
+    guarded = set().union(*(_sized(expression.tree) for expression in file.expressions))
     for expression in file.expressions:
-        guarded = _sized(expression.tree)
         for over in _every(expression.tree):
             claim = claims.get(over)
             if claim and claim.home in "dv" and not claim.whole:

@@ -6,11 +6,9 @@ Digests are shortened, instants become days, lists are counted.
 
 from __future__ import annotations
 
-import operator
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any
 
 from ..core.duties import Answer, Because, Facts, Outcome, Reason
 from ..trouble import Trouble
@@ -24,9 +22,13 @@ _UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 def compile_because(templates: Mapping[str, str], claims: Mapping[str, Claim]) -> Because:
     """Templates by outcome (`met`, `not-met`, `not-applicable`) as one function."""
     said = {Outcome(outcome): _template(text, claims) for outcome, text in templates.items()}
+    stale = said.get(Outcome.NOT_SHOWN)
 
     def because(facts: Facts, answer: Answer, reason: Reason | None) -> str:
         if answer.missing:
+            # said, but so long ago that it counts as unsaid
+            if stale and all(claims[name].reach(facts) is not None for name in answer.missing):
+                return stale(facts)
             return _unsaid([claims[name] for name in answer.missing], facts, reason)
         if answer.outcome is Outcome.ERROR:
             return "the verifier failed to judge this duty: our own fault, not the device's"
@@ -49,8 +51,7 @@ def _template(text: str, claims: Mapping[str, Claim]) -> Piece:
 
 
 def _hole(claim: Claim) -> Piece:
-    reach: Callable[[Facts], Any] = operator.attrgetter(claim.path)
-    return lambda facts: aloud(claim, reach(facts))
+    return lambda facts: aloud(claim, claim.reach(facts))
 
 
 def aloud(claim: Claim, value: object) -> str:

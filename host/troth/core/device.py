@@ -15,6 +15,13 @@ class Profile(StrEnum):
     P2 = "P2"  # secure boot, frozen agent, REPL sealed
 
 
+# what a product is or does, where law asks for it; told by its maker's declaration
+TRAITS = (
+    *("personal-data", "traffic-data", "location-data", "children", "money"),
+    "network-equipment",
+)
+
+
 class Lifecycle(StrEnum):
     PREREGISTERED = "preregistered"
     PENDING = "pending"
@@ -54,8 +61,11 @@ class Registration:
     own_use: bool = True
     monitoring_optout: bool = False
     placed_on_market: int | None = None  # unix s; None: own use, never placed
+    modified: int | None = None  # when it was last substantially modified, unix s
     lifecycle: Lifecycle = Lifecycle.ACTIVE
     provisioning: Provisioning | None = None
+    # no names of rules: what makes a conditional line of a regime count
+    traits: frozenset[str] = frozenset()
     # no names of rules: what a waiver may go by
     site: str | None = None
     tags: tuple[str, ...] = ()

@@ -17,6 +17,7 @@ from . import party
 from .claims import DeviceClaims
 from .device import Observed, Profile, Registration
 from .feeds import NO_FEEDS, Feeds
+from .labels import DECLARED_ONLY
 from .reference import Reference, Statement
 
 if TYPE_CHECKING:
@@ -108,6 +109,8 @@ class Clause:
     version: str = ""
     condition: str = ""
     confidence: str = "high"  # high low
+    traits: frozenset[str] = frozenset()  # a conditional line counts for products with one of these
+    severity: Severity | None = None  # under this line; None: the duty's own
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +158,7 @@ class Duty:
     clauses: tuple[Clause, ...]
     because: Because  # the sentence of an answer
     turns_text: str = ""
+    fresh_text: str = ""  # without it what the rule asks is too old to say anything
 
     def remedy(self, party: Party) -> str:
         """What this party can do about it; another party's remedy is better than silence."""
@@ -226,7 +230,8 @@ def reason_of(given: Answer) -> Reason | None:
         return Reason.WITHHELD
     prefixes = {name.partition(".")[0] for name in given.missing}
     if "d" in prefixes:
-        return Reason.PROFILE_CANNOT
+        seen = any(name.startswith("d.") and name not in DECLARED_ONLY for name in given.missing)
+        return Reason.PROFILE_CANNOT if seen else Reason.UNDECLARED
     return Reason.UNDECLARED if prefixes & {"m", "r"} else Reason.NO_FEED
 
 
@@ -245,7 +250,7 @@ def say(facts: Facts, duty: Duty, given: Answer) -> Appraisal:
         outcome=given.outcome,
         reason=reason,
         because=_because(facts, duty, given, reason),
-        assurance=assurance(duty.names, facts.profile),
+        assurance=assurance(duty.names, facts.profile, facts.d.declared),
         owed_by=owed_by,
         owed_because=owed_because,
         remedy=remedy,
@@ -277,9 +282,11 @@ _KEY_BOUND = frozenset({"v.ueid_bound_to_key", "r.key_origin", "r.key_owners", "
 
 
 @lru_cache(maxsize=1024)
-def assurance(names: tuple[str, ...], profile: Profile) -> Assurance:
+def assurance(
+    names: tuple[str, ...], profile: Profile, declared: frozenset[str] = frozenset()
+) -> Assurance:
     """From the registered profile and the source of each name, never from the device's word."""
-    found = [_worth(name, profile) for name in names]
+    found = [Assurance.DECLARED if name in declared else _worth(name, profile) for name in names]
     return max(
         (worth for worth in found if worth is not None),
         key=_STRENGTH.index,

@@ -31,7 +31,6 @@ from .verdict import (
     DutySet,
     Verdict,
     duty_set,
-    grave_duties,
     is_too_old,
     next_change,
     state_of,
@@ -76,7 +75,6 @@ class Judge:
     def __init__(self, catalogue: Catalogue, *, keep: int = _KEPT) -> None:
         self.catalogue = catalogue
         self._keep = keep
-        self._grave = grave_duties(catalogue.duties)
         self._moves = tuple(duty.scope in _MOVING for duty in catalogue.duties)
         self._kept: dict[str, _Kept] = {}
         self._sets: dict[object, tuple[Appraisal | None, ...]] = {}
@@ -129,7 +127,7 @@ class Judge:
         outcomes = {each.duty: each.outcome for each in appraisals}
         verdict = Verdict(
             device=facts.u.device,
-            state=state_of(facts, outcomes, chosen.mandatory, self._grave),
+            state=state_of(facts, outcomes, chosen.mandatory, chosen.grave),
             appraisals=appraisals,
             duty_set=chosen,
             until=first_after(facts.now, set_turns, *(each.until for each in appraisals)),
@@ -179,7 +177,8 @@ class Judge:
 
     def _binding(self, unit: Registration, now: int) -> tuple[DutySet, int | None]:
         """The duty set of all units of this class, market and day, and when the clock turns it."""
-        key = (unit.own_use, unit.market, unit.product_class, unit.placed_on_market)
+        placed = unit.placed_on_market, unit.modified
+        key = (unit.own_use, unit.market, unit.product_class, placed, unit.traits)
         found = self._bindings.get(key)
         if found is None or not found[0] <= now < found[1]:
             turns = next_change(self.catalogue, unit, now) or _FOREVER

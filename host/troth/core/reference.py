@@ -93,6 +93,19 @@ class Statement:
     place: str | None = None
     unsaid: str = ""  # why nothing is said here, where something was
 
+    @property
+    def traits(self) -> frozenset[str]:
+        """What the product is or does, in the words that regimes' conditions use."""
+        said = {
+            "personal-data": self.personal_data,
+            "traffic-data": self.traffic_data,
+            "location-data": self.location_declared,
+            "children": self.children,
+            "money": self.money,
+            "network-equipment": self.network_equipment,
+        }
+        return frozenset(trait for trait, holds in said.items() if holds)
+
     def covers(self, version: str | None) -> bool:
         """Is it about this version? Of an unknown one only what holds for all is said."""
         return self.versions is None or (version is not None and within(version, self.versions))

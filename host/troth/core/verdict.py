@@ -26,7 +26,10 @@ from .duties import (
     appraise,
     first_after,
 )
+from .labels import DECLARED_ONLY
 from .waiver import covered
+
+_GRAVE = (Severity.CRITICAL, Severity.HIGH)
 
 
 class State(StrEnum):
@@ -91,6 +94,7 @@ class DutySet:
 
     regimes: tuple[str, ...]
     mandatory: frozenset[str]
+    grave: frozenset[str]  # those of them whose silence leaves the state unknown
     upcoming: tuple[Upcoming, ...]
     digest: str
 
@@ -116,6 +120,8 @@ def duty_set(catalogue: Catalogue, unit: Registration, now: int) -> DutySet:
     """Choose by product class, market and the date on which this very unit was placed."""
     bound: list[str] = []
     mandatory: set[str] = set()
+    grave: set[str] = set()
+    severities = {duty.id: duty.severity for duty in catalogue.duties}
     upcoming: list[Upcoming] = []
     for regime in catalogue.regimes:
         if not _concerns(regime, unit):
@@ -123,15 +129,18 @@ def duty_set(catalogue: Catalogue, unit: Registration, now: int) -> DutySet:
         if _placed(unit, regime.placed_from, regime.placed_until) and _in_force(regime, now):
             bound.append(regime.id)
         for line in regime.lines:
-            if not decides(line):
+            if not _counts(line, unit):
                 continue
             if _to_come(line, regime, now):
                 upcoming.append(_upcoming(line, regime, unit))
             elif _binds(line, regime, unit, now):
                 mandatory.add(line.duty)
+                if (line.clause.severity or severities.get(line.duty)) in _GRAVE:
+                    grave.add(line.duty)
     return DutySet(
         regimes=tuple(bound),
         mandatory=frozenset(mandatory),
+        grave=frozenset(grave),
         upcoming=tuple(sorted(upcoming, key=lambda each: (each.since, each.duty, each.provision))),
         digest=_digest(catalogue, bound, mandatory),
     )
@@ -142,7 +151,7 @@ class Force(StrEnum):
 
     BINDS = "binds"  # it counts for the state
     TO_COME = "to come"
-    SUPPORTS = "supports"  # not mandatory, or not decided by the duty
+    SUPPORTS = "supports"  # not mandatory, its condition not known to hold, or not decided
     ELSEWHERE = "elsewhere"  # another market, class or date of placing
     VIEW = "view"  # its regime binds nobody
 
@@ -153,7 +162,7 @@ def force(line: Line, regime: Regime, unit: Registration, now: int) -> Force:
         return Force.VIEW
     if not _concerns(regime, unit):
         return Force.ELSEWHERE
-    if not decides(line):
+    if not _counts(line, unit):
         return Force.SUPPORTS
     if _to_come(line, regime, now):
         return Force.TO_COME
@@ -161,8 +170,16 @@ def force(line: Line, regime: Regime, unit: Registration, now: int) -> Force:
 
 
 def decides(line: Line) -> bool:
-    """Only a mandatory line that the duty decides can count for a state."""
-    return line.clause.status is Status.MANDATORY and line.clause.decides
+    """Can the line count for a state? Mandatory, or conditional on what a product is; decided."""
+    clause = line.clause
+    conditional = clause.status is Status.CONDITIONAL and bool(clause.traits)
+    return clause.decides and (clause.status is Status.MANDATORY or conditional)
+
+
+def _counts(line: Line, unit: Registration) -> bool:
+    """A condition that nobody is known to fulfil makes no breach."""
+    traits = line.clause.traits
+    return decides(line) and (not traits or not traits.isdisjoint(unit.traits))
 
 
 def _concerns(regime: Regime, unit: Registration) -> bool:
@@ -178,10 +195,14 @@ def _in_force(regime: Regime, now: int) -> bool:
     return regime.in_force is None or regime.in_force <= now
 
 
-def _placed(unit: Registration, since: int | None, until: int | None) -> bool:
+def _placed(
+    unit: Registration, since: int | None, until: int | None, *, anew: bool = False
+) -> bool:
     if since is None and until is None:
         return True
     placed = unit.placed_on_market
+    if anew and placed is not None:
+        placed = max(placed, unit.modified or placed)
     if placed is None:
         return False
     return (since is None or since <= placed) and (until is None or placed < until)
@@ -197,16 +218,18 @@ def _to_come(line: Line, regime: Regime, now: int) -> bool:
 
 
 def _binds(line: Line, regime: Regime, unit: Registration, now: int) -> bool:
-    since = line.placed_from if line.placed_from is not None else regime.placed_from
     ended = line.until is not None and line.until <= now
-    return not ended and _placed(unit, since, regime.placed_until)
+    if line.placed_from is None:
+        return not ended and _placed(unit, regime.placed_from, regime.placed_until)
+    # a line with a day of its own reaches older units too, once they are substantially modified
+    return not ended and _placed(unit, line.placed_from, regime.placed_until, anew=True)
 
 
 def _upcoming(line: Line, regime: Regime, unit: Registration) -> Upcoming:
     """A unit placed before the day stays free of the line: a forecast must not say otherwise."""
-    placed, since = unit.placed_on_market, line.placed_from
+    since = line.placed_from
     condition = ""
-    if since is not None and placed is not None and placed < since:
+    if unit.placed_on_market is not None and not _placed(unit, since, None, anew=True):
         condition = "binds units placed from that day, this one only if substantially modified"
     starts = _starts(line, regime) or 0
     return Upcoming(line.duty, regime.id, line.clause.provision, starts, condition)
@@ -232,7 +255,7 @@ def next_change(catalogue: Catalogue, unit: Registration, now: int) -> int | Non
 def state_of(
     facts: Facts, outcomes: Mapping[str, Outcome], mandatory: frozenset[str], grave: frozenset[str]
 ) -> State:
-    """The state rule of HOUSE; `grave` are the duties whose silence leaves the state unknown."""
+    """The state rule of HOUSE; `grave` is that of the duty set."""
     if not mandatory:
         return State.UNKNOWN
     if is_too_old(facts):
@@ -254,10 +277,6 @@ def is_too_old(facts: Facts) -> bool:
     return facts.now - last >= allowed
 
 
-def grave_duties(duties: tuple[Duty, ...]) -> frozenset[str]:
-    return frozenset(d.id for d in duties if d.severity in (Severity.CRITICAL, Severity.HIGH))
-
-
 def judge(facts: Facts, catalogue: Catalogue) -> Verdict:
     """Answer every duty and reach the state; pure, total, never raises."""
     appraisals = covered(facts, catalogue.duties, appraise(facts, catalogue.duties))
@@ -265,7 +284,7 @@ def judge(facts: Facts, catalogue: Catalogue) -> Verdict:
     outcomes = {each.duty: each.outcome for each in appraisals}
     return Verdict(
         device=facts.u.device,
-        state=state_of(facts, outcomes, chosen.mandatory, grave_duties(catalogue.duties)),
+        state=state_of(facts, outcomes, chosen.mandatory, chosen.grave),
         appraisals=appraisals,
         duty_set=chosen,
         until=first_after(
@@ -285,7 +304,9 @@ def would_fail_if_sold(facts: Facts, catalogue: Catalogue) -> tuple[str, ...]:
     may still write it.
     """
     asks_unit = {
-        duty.id for duty in catalogue.duties if any(name.startswith("d.") for name in duty.names)
+        duty.id
+        for duty in catalogue.duties
+        if any(name.startswith("d.") and name not in DECLARED_ONLY for name in duty.names)
     }
     return tuple(
         each.duty

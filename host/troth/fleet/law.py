@@ -43,7 +43,8 @@ def readings(
 
 def _kind(unit: Registration) -> tuple[object, ...]:
     """Units that no regime tells apart."""
-    return unit.own_use, unit.market, unit.product_class, unit.placed_on_market
+    placed = unit.placed_on_market, unit.modified
+    return unit.own_use, unit.market, unit.product_class, placed, unit.traits
 
 
 def _reading(line: Line, regime: Regime, units: Iterable[Registration], now: int) -> Reading:

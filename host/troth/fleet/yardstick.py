@@ -85,6 +85,11 @@ class Yardsticks:
             spoken.until,
         )
 
+    def traits(self, model: str | None) -> frozenset[str]:
+        """What a product is does not end with the declaration that says so: the last one counts."""
+        declared = self._statements_of(model)
+        return declared[-1].traits if declared else frozenset()
+
     def _waivers_for(self, unit: Registration) -> tuple[Waiver, ...]:
         if self._waivers is None:
             self._waivers = tuple(row.waiver for row in self._store.waivers())
