@@ -22,6 +22,7 @@ from troth.core.trust import MacKey, SignKey
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # order of P-256
 PROFILE = bytes.fromhex("6981bdd0fec4f4c4eaa983abbca18ef8eec7c95d")
 PRIVATE = -80001
+MEASURED = ("app_digest", "code_digest", "agent_digest", "bootloader_digest", "partitions_digest")
 DROP = object()  # as a changed value: leave this claim out
 
 
@@ -124,6 +125,57 @@ PRIVATE_LABELS = {
             "key_blocks_readable",
             "cfg_digest",
             "fuses",
+            "declared",
+            "elf_digest",
+            "app_intact",
+            "app_signers",
+            "app_signed_digest",
+            "app_version",
+            "idf_version",
+            "reboot_pending",
+            "rollback_possible",
+            "agent_version",
+            "agent_frozen",
+            "shadowed",
+            "webrepl_cfg_present",
+            "ble_on",
+        ],
+        start=1,
+    )
+}
+DECLARED_LABELS = {
+    name: label
+    for label, name in enumerate(
+        [
+            "password_state",
+            "factory_state",
+            "has_network_login",
+            "lockout",
+            "lockout_max_tries",
+            "net_config",
+            "config_write_auth",
+            "service_auth",
+            "auth_algs",
+            "algs",
+            "services",
+            "listeners",
+            "links",
+            "links_verified",
+            "tls_min",
+            "wifi_auth",
+            "ble_pairing",
+            "update_auth",
+            "auto_update",
+            "update_last_check",
+            "telemetry",
+            "sensors",
+            "location_present",
+            "erase_supported",
+            "factory_reset",
+            "wdt_on",
+            "log_on",
+            "time_synced",
+            "cfg_survived_reboot",
         ],
         start=1,
     )
@@ -207,8 +259,10 @@ def claims_set(said: Mapping[str, Any]) -> bytes:
     for name, value in said.items():
         if value is DROP:
             continue
-        if name in ("app_digest", "code_digest", "agent_digest"):
+        if name in MEASURED:
             measured.append(measurement(name.removesuffix("_digest"), value))
+        elif name == "declared" and isinstance(value, Mapping):
+            private[PRIVATE_LABELS[name]] = {DECLARED_LABELS.get(k, k): v for k, v in value.items()}
         elif name in PRIVATE_LABELS:
             private[PRIVATE_LABELS[name]] = value
         else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import pycddl
@@ -13,7 +14,13 @@ from forge import DROP, nonce_of
 from troth.core.claims import read_claims_set, read_token
 from troth.core.errors import Malformed
 from troth.core.evidence import parse_evidence
-from troth.core.labels import PRIVATE_CLAIMS, SET_CLAIMS, TOKEN_CLAIMS
+from troth.core.labels import (
+    DECLARED_CLAIMS,
+    PRIVATE_CLAIMS,
+    SET_CLAIMS,
+    TOKEN_CLAIMS,
+    Claim,
+)
 from troth.core.trust import VerifiedEvidence
 from troth.formats import eat
 
@@ -39,9 +46,9 @@ def labels(name: str) -> dict[int, bool]:
     return {int(label): not optional for optional, label in rows}
 
 
-def private_rows() -> dict[int, tuple[str, str]]:
-    """Label -> (name in its comment, type) of every row of the private map."""
-    text = CDDL[CDDL.index("private-claims = {") :]
+def rows_of(rule_name: str) -> dict[int, tuple[str, str]]:
+    """Label -> (name in its comment, type) of every row of a map."""
+    text = CDDL[CDDL.index(f"{rule_name} = {{") :]
     text = text[: text.index("\n}")]
     rows = re.findall(r"^\s*\??\s*(\d+) => (.*?),?\s*(?:; (\w+).*)?$", text, re.M)
     return {int(label): (name or kind, kind.rstrip(", ")) for label, kind, name in rows}
@@ -59,11 +66,24 @@ def test_the_claims_set_has_the_labels_of_the_cddl() -> None:
 
 
 def test_the_private_map_has_the_labels_and_names_of_the_cddl() -> None:
-    ours = {label: (claim.name, claim.required) for label, claim in PRIVATE_CLAIMS.items()}
-    theirs = {label: name for label, (name, _) in private_rows().items()}
-    required = labels("private-claims")
-    assert ours == {label: (name, required[label]) for label, name in theirs.items()}
-    assert {name: label for label, name in theirs.items()} == forge.PRIVATE_LABELS
+    assert table_of(PRIVATE_CLAIMS) == table_in("private-claims")
+    assert {name: n for n, (name, _) in rows_of("private-claims").items()} == forge.PRIVATE_LABELS
+
+
+def test_the_declared_map_has_the_labels_and_names_of_the_cddl() -> None:
+    assert table_of(DECLARED_CLAIMS) == table_in("declared-claims")
+    assert {n: name for name, n in forge.DECLARED_LABELS.items()} == {
+        n: name for n, (name, _) in rows_of("declared-claims").items()
+    }
+
+
+def table_of(claims: Mapping[int, Claim]) -> dict[int, tuple[str, bool]]:
+    return {label: (claim.name, claim.required) for label, claim in claims.items()}
+
+
+def table_in(name: str) -> dict[int, tuple[str, bool]]:
+    required = labels(name)
+    return {label: (said, required[label]) for label, (said, _) in rows_of(name).items()}
 
 
 CLOSED = {
@@ -80,18 +100,37 @@ CLOSED = {
     "own_link_scheme": eat.LINK_SCHEMES,
     "own_tls_version": eat.TLS_VERSIONS,
 }
+CLOSED_DECLARED = {
+    "password_state": eat.PASSWORD_STATES,
+    "lockout": eat.LOCKOUTS,
+    "service_auth": eat.SERVICE_AUTH,
+    "tls_min": eat.TLS_VERSIONS,
+    "wifi_auth": eat.WIFI_AUTH,
+    "ble_pairing": eat.BLE_PAIRING,
+    "update_auth": eat.DECLARED_UPDATE_AUTH,
+}
 
 
-@pytest.mark.parametrize("name", CLOSED)
-def test_its_closed_words_are_those_of_the_cddl(name: str) -> None:
-    kind = next(kind for said, kind in private_rows().values() if said == name)
+@pytest.mark.parametrize(
+    ("map_name", "name", "wanted"),
+    [
+        *(("private-claims", *row) for row in CLOSED.items()),
+        *(("declared-claims", *row) for row in CLOSED_DECLARED.items()),
+    ],
+)
+def test_its_closed_words_are_those_of_the_cddl(
+    map_name: str, name: str, wanted: tuple[str, ...]
+) -> None:
+    kind = next(kind for said, kind in rows_of(map_name).values() if said == name)
     text = kind if '"' in kind else rule(kind)
-    assert words(text) == CLOSED[name]
+    assert words(text) == wanted
 
 
-def test_every_text_of_the_private_map_is_a_closed_word() -> None:
-    texts = {name for name, kind in private_rows().values() if '"' in kind or "-" in kind}
-    assert texts | {"chip"} == set(CLOSED)
+def test_every_closed_word_of_the_maps_is_compared() -> None:
+    for name, closed in (("private-claims", CLOSED), ("declared-claims", CLOSED_DECLARED)):
+        kinds = dict(rows_of(name).values())
+        texts = {said for said, kind in kinds.items() if '"' in kind or "wifi-auth" in kind}
+        assert texts == set(closed) - {"chip"}
 
 
 def test_the_components_are_those_of_the_cddl() -> None:
@@ -142,7 +181,7 @@ def test_an_honest_message_is_valid_by_the_cddl(profile: str) -> None:
     schema("protected-header").validate_cbor(evidence.protected)
     schema("token-claims").validate_cbor(evidence.payload)
     schema("claims-set").validate_cbor(evidence.claims_set)
-    for name in ("app", "code", "agent"):
+    for name in eat.COMPONENTS:
         schema("measured-component").validate_cbor(forge.measurement(name, bytes(32))[1])
 
 

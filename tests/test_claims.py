@@ -16,6 +16,7 @@ from troth.core.claims import DeviceClaims, read_claims_set, read_token
 from troth.core.errors import BadSignature, Malformed, Rejected
 from troth.core.trust import VerifiedEvidence
 from troth.formats import cbor as cbor_reader
+from troth.formats import eat
 
 BOARD = forge.Device(1)
 NONCE = nonce_of(1)
@@ -184,9 +185,21 @@ def test_every_claim_of_a_healthy_board_comes_through() -> None:
 
 
 def test_every_field_of_the_claims_has_its_row_in_the_label_table() -> None:
-    rows = {claim.name for claim in (labels.SET_CLAIMS | labels.PRIVATE_CLAIMS).values()}
-    measured = {"app_digest", "code_digest", "agent_digest"}
+    tables = (labels.SET_CLAIMS, labels.PRIVATE_CLAIMS, labels.DECLARED_CLAIMS)
+    rows = {claim.name for table in tables for claim in table.values()}
+    measured = {f"{name}_digest" for name in eat.COMPONENTS}
     assert {f.name for f in fields(DeviceClaims)} == rows - {"private", "measurements"} | measured
+
+
+def test_what_is_declared_is_marked_and_yields_to_what_the_board_knows() -> None:
+    said = {"wdt_on": True, "wifi_auth": "open", "update_auth": "tls-pinned"}
+    both = read_set(declared=said, wifi_auth="wpa3", update_auth="secure-boot")
+    assert (both.wdt_on, both.wifi_auth, both.update_auth) == (True, "wpa3", "secure-boot")
+    assert both.declared == {"d.wdt_on"}
+    alone = read_set(declared=said, wifi_auth=DROP, update_auth="none")
+    assert (alone.wifi_auth, alone.update_auth) == ("open", "tls-pinned")
+    assert alone.declared == {"d.wdt_on", "d.wifi_auth", "d.update_auth"}
+    assert read_set().declared == frozenset()
 
 
 def test_a_set_that_was_not_signed_is_refused() -> None:
@@ -296,11 +309,15 @@ def test_an_unknown_label_is_refused(label: Any) -> None:
     assert refused.value.code == "claim.unknown"
 
 
-def test_an_unknown_private_label_is_refused() -> None:
-    raw = cbor(cbor_reader.read(BOARD.set()) | {-80001: {1: "esp32", 30: True}})
+@pytest.mark.parametrize(
+    ("said", "path"),
+    [({99: True}, "set/private"), ({30: {99: True}}, "set/private/declared")],
+)
+def test_an_unknown_private_label_is_refused(said: dict[int, Any], path: str) -> None:
+    raw = cbor(cbor_reader.read(BOARD.set()) | {-80001: {1: "esp32"} | said})
     with pytest.raises(Malformed) as refused:
         read_claims_set(raw, forge.hashlib.sha256(raw).digest())
-    assert (refused.value.code, refused.value.path) == ("claim.unknown", "set/private")
+    assert (refused.value.code, refused.value.path) == ("claim.unknown", path)
 
 
 @given(st.binary(max_size=64))

@@ -47,6 +47,20 @@ PRIVATE = (
     "key_blocks_readable",
     "cfg_digest",
     "fuses",
+    "declared",
+    "elf_digest",
+    "app_intact",
+    "app_signers",
+    "app_signed_digest",
+    "app_version",
+    "idf_version",
+    "reboot_pending",
+    "rollback_possible",
+    "agent_version",
+    "agent_frozen",
+    "shadowed",
+    "webrepl_cfg_present",
+    "ble_on",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..formats import eat
 from .errors import BadSignature, Malformed, Unsupported
@@ -75,6 +75,50 @@ class DeviceClaims:
     key_blocks_readable: int | None = None
     cfg_digest: str | None = None
     fuses: str | None = None  # hex of the security words, key blocks masked
+    bootloader_digest: str | None = None
+    partitions_digest: str | None = None
+    elf_digest: str | None = None
+    app_intact: bool | None = None
+    app_signers: tuple[str, ...] | None = None
+    app_signed_digest: str | None = None
+    app_version: str | None = None
+    idf_version: str | None = None
+    reboot_pending: bool | None = None
+    rollback_possible: bool | None = None
+    agent_version: str | None = None
+    agent_frozen: bool | None = None
+    shadowed: tuple[str, ...] | None = None
+    webrepl_cfg_present: bool | None = None
+    ble_on: bool | None = None
+    # what an application declares
+    password_state: str | None = None
+    factory_state: bool | None = None
+    has_network_login: bool | None = None
+    lockout: str | None = None
+    lockout_max_tries: int | None = None
+    net_config: bool | None = None
+    config_write_auth: bool | None = None
+    service_auth: tuple[str, ...] | None = None
+    auth_algs: tuple[str, ...] | None = None
+    algs: tuple[str, ...] | None = None
+    services: tuple[str, ...] | None = None
+    listeners: tuple[str, ...] | None = None
+    links: tuple[str, ...] | None = None
+    links_verified: bool | None = None
+    tls_min: str | None = None
+    ble_pairing: str | None = None
+    auto_update: bool | None = None
+    update_last_check: int | None = None
+    telemetry: tuple[str, ...] | None = None
+    sensors: tuple[str, ...] | None = None
+    location_present: bool | None = None
+    erase_supported: bool | None = None
+    factory_reset: bool | None = None
+    wdt_on: bool | None = None
+    log_on: bool | None = None
+    time_synced: bool | None = None
+    cfg_survived_reboot: bool | None = None
+    declared: frozenset[str] = frozenset()  # the `d.` names of this set that were declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +156,15 @@ def read_claims_set(raw: bytes, digest: bytes) -> ClaimsSet:
     said = fields(read_map(raw, "set"), SET_CLAIMS, "set")
     said |= said.pop("measurements")
     said |= said.pop("private")
-    return ClaimsSet(digest, DeviceClaims(**said))
+    return ClaimsSet(digest, DeviceClaims(**_with_declared(said)))
+
+
+def _with_declared(said: dict[str, Any]) -> dict[str, Any]:
+    """What a board knows by itself goes before what its maker declares."""
+    known = {"update_auth"} if said.get("update_auth", "none") != "none" else set()
+    known |= {"wifi_auth"} & said.keys()
+    declared = {name: v for name, v in said.pop("declared", {}).items() if name not in known}
+    return said | declared | {"declared": frozenset(f"d.{name}" for name in declared)}
 
 
 # The one sequence of bytes in which an honest agent writes its token: its claims in the order

@@ -100,6 +100,18 @@ def _one_of(words: tuple[str, ...]) -> Callable[[Any, str], str]:
     return read
 
 
+def _list(most: int, read: Callable[[Any, str], str]) -> Callable[[Any, str], tuple[str, ...]]:
+    def read_list(value: Any, path: str) -> tuple[str, ...]:
+        if len(_is(list, value, path)) > most:
+            raise Malformed("claim.range", f"want at most {most}", path=path)
+        return tuple(read(each, path) for each in value)
+
+    return read_list
+
+
+_digests = _list(3, _sha256)
+
+
 def _printable(text: str, most: int, path: str) -> str:
     # controls, bidi marks and zero-width characters would make one name look like another
     if not 0 < len(text.encode()) <= most or not text.isprintable():
@@ -109,6 +121,13 @@ def _printable(text: str, most: int, path: str) -> str:
 
 def _name(value: Any, path: str) -> str:
     return _printable(_is(str, value, path), 64, path)
+
+
+def _word(value: Any, path: str) -> str:
+    return _printable(_is(str, value, path), 32, path)
+
+
+_names = _list(16, _word)
 
 
 def _model(value: Any, path: str) -> str:
@@ -151,12 +170,6 @@ def _submods(value: Any, path: str) -> bytes:
     return _bytes(32, 32)(digest[1], path)
 
 
-def _boot_digests(value: Any, path: str) -> tuple[str, ...]:
-    if len(_is(list, value, path)) > 3:
-        raise Malformed("claim.range", "want at most 3", path=path)
-    return tuple(_sha256(digest, path) for digest in value)
-
-
 def _measurements(value: Any, path: str) -> dict[str, str]:
     """Digests by field name, out of 1 to 8 measured components."""
     if not 1 <= len(_is(list, value, path)) <= 8:
@@ -184,10 +197,18 @@ def _component(value: Any, path: str) -> tuple[str, str]:
     return f"{name}_digest", _sha256(digest[1], path)
 
 
-def _private(value: Any, path: str) -> dict[str, Any]:
+def _map(table: Mapping[int, Claim], value: Any, path: str) -> dict[str, Any]:
     if type(value) is not dict:
         raise Malformed("claim.type", "want a map", path=path)
-    return fields(value, PRIVATE_CLAIMS, path)
+    return fields(value, table, path)
+
+
+def _declared(value: Any, path: str) -> dict[str, Any]:
+    return _map(DECLARED_CLAIMS, value, path)
+
+
+def _private(value: Any, path: str) -> dict[str, Any]:
+    return _map(PRIVATE_CLAIMS, value, path)
 
 
 TOKEN_CLAIMS = {
@@ -216,7 +237,7 @@ SET_CLAIMS = {
 PRIVATE_CLAIMS = {
     1: Claim("chip", _one_of(eat.CHIPS), required=True),
     2: Claim("secure_boot", _bool),
-    3: Claim("secure_boot_digests", _boot_digests),
+    3: Claim("secure_boot_digests", _digests),
     4: Claim("key_slots_free", _uint),
     5: Claim("flash_enc", _bool),
     6: Claim("flash_enc_mode", _one_of(eat.FLASH_ENC_MODES)),
@@ -243,4 +264,57 @@ PRIVATE_CLAIMS = {
     27: Claim("key_blocks_readable", _uint),
     28: Claim("cfg_digest", _sha256),
     29: Claim("fuses", _hex(4, 64)),
+    30: Claim("declared", _declared),
+    31: Claim("elf_digest", _sha256),
+    32: Claim("app_intact", _bool),
+    33: Claim("app_signers", _digests),
+    34: Claim("app_signed_digest", _sha256),
+    35: Claim("app_version", _word),
+    36: Claim("idf_version", _word),
+    37: Claim("reboot_pending", _bool),
+    38: Claim("rollback_possible", _bool),
+    39: Claim("agent_version", _word),
+    40: Claim("agent_frozen", _bool),
+    41: Claim("shadowed", _names),
+    42: Claim("webrepl_cfg_present", _bool),
+    43: Claim("ble_on", _bool),
 }
+
+DECLARED_CLAIMS = {
+    1: Claim("password_state", _one_of(eat.PASSWORD_STATES)),
+    2: Claim("factory_state", _bool),
+    3: Claim("has_network_login", _bool),
+    4: Claim("lockout", _one_of(eat.LOCKOUTS)),
+    5: Claim("lockout_max_tries", _uint),
+    6: Claim("net_config", _bool),
+    7: Claim("config_write_auth", _bool),
+    8: Claim("service_auth", _list(16, _one_of(eat.SERVICE_AUTH))),
+    9: Claim("auth_algs", _names),
+    10: Claim("algs", _names),
+    11: Claim("services", _names),
+    12: Claim("listeners", _names),
+    13: Claim("links", _names),
+    14: Claim("links_verified", _bool),
+    15: Claim("tls_min", _one_of(eat.TLS_VERSIONS)),
+    16: Claim("wifi_auth", _one_of(eat.WIFI_AUTH)),
+    17: Claim("ble_pairing", _one_of(eat.BLE_PAIRING)),
+    18: Claim("update_auth", _one_of(eat.DECLARED_UPDATE_AUTH)),
+    19: Claim("auto_update", _bool),
+    20: Claim("update_last_check", _whole(MAX_TIME)),
+    21: Claim("telemetry", _names),
+    22: Claim("sensors", _names),
+    23: Claim("location_present", _bool),
+    24: Claim("erase_supported", _bool),
+    25: Claim("factory_reset", _bool),
+    26: Claim("wdt_on", _bool),
+    27: Claim("log_on", _bool),
+    28: Claim("time_synced", _bool),
+    29: Claim("cfg_survived_reboot", _bool),
+}
+
+# the `d.` names that nobody but the application's maker can say
+DECLARED_ONLY = frozenset(
+    f"d.{claim.name}"
+    for claim in DECLARED_CLAIMS.values()
+    if claim.name not in {row.name for row in PRIVATE_CLAIMS.values()}
+)

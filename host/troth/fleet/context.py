@@ -28,7 +28,7 @@ from .yardstick import Yardsticks
 
 NOTICE_S = 0.05
 _GONE = (Lifecycle.REVOKED, Lifecycle.RETIRED)
-_NAMES = tuple(field.name for field in fields(DeviceClaims))
+_NAMES = tuple(field.name for field in fields(DeviceClaims) if field.name != "declared")
 _NOTHING: frozenset[str] = frozenset()
 
 
@@ -324,9 +324,10 @@ def _skew(said: int | None, given: int, now: int) -> int | None:
 
 @lru_cache(maxsize=4096)
 def shown(claims_set: ClaimsSet) -> frozenset[str]:
-    """The `d.` names that a set says something about."""
+    """The `d.` names of which a board itself says something; a declaration may be taken back."""
     said = claims_set.claims
-    return frozenset(f"d.{name}" for name in _NAMES if getattr(said, name) is not None)
+    known = (f"d.{name}" for name in _NAMES if getattr(said, name) is not None)
+    return frozenset(known) - said.declared
 
 
 def _known_key(row: KeyRow, revoked: bool, ring: KeyRing) -> KnownKey:

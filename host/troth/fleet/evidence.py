@@ -22,7 +22,7 @@ from .context import Context
 from .diag import diag
 from .words import iso, plain
 
-_NAMES = tuple(field.name for field in fields(DeviceClaims))
+_NAMES = tuple(field.name for field in fields(DeviceClaims) if field.name != "declared")
 
 
 class Match(StrEnum):
@@ -143,7 +143,7 @@ def compare(facts: Facts, catalogue: Catalogue, names: Mapping[str, str]) -> tup
     for duty in catalogue.duties:
         for ask in asks(duty, said[duty.id], facts):
             wanted[ask.claim].append(ask)
-    rows = [_row(name, getattr(facts.d, name), wanted[name], names) for name in _NAMES]
+    rows = [_row(facts.d, name, wanted[name], names) for name in _NAMES]
     rows = [row for row in rows if row.said != "not said" or row.match is not Match.FREE]
     return _sorted(_with_fuses(row, facts) for row in rows)
 
@@ -156,7 +156,7 @@ def changes(now: DeviceClaims, before: DeviceClaims | None) -> tuple[ClaimRow, .
         if new is None and old is None:
             continue
         match = Match.FREE if before is None else Match.SAME if new == old else Match.DIFFERS
-        rows.append(ClaimRow(f"d.{name}", text(new, {}), text(old, {}), match, ()))
+        rows.append(ClaimRow(f"d.{name}", _said(now, name, {}), text(old, {}), match, ()))
     return _sorted(rows)
 
 
@@ -185,7 +185,12 @@ def text(value: Any, names: Mapping[str, str]) -> str:
     return f"{value} ({known})" if known else plain(value, 256)
 
 
-def _row(name: str, value: Any, wanted: list[Ask], names: Mapping[str, str]) -> ClaimRow:
+def _said(claims: DeviceClaims, name: str, names: Mapping[str, str]) -> str:
+    mark = ", declared" if f"d.{name}" in claims.declared else ""
+    return text(getattr(claims, name), names) + mark
+
+
+def _row(d: DeviceClaims, name: str, wanted: list[Ask], names: Mapping[str, str]) -> ClaimRow:
     failing = [ask for ask in wanted if ask.holds is False]
     # a whole rule says little about one claim unless it fails or nothing else asks
     single = [ask for ask in wanted if "||" not in ask.words]
@@ -193,9 +198,9 @@ def _row(name: str, value: Any, wanted: list[Ask], names: Mapping[str, str]) -> 
     asking = failing or single or wanted
     return ClaimRow(
         f"d.{name}",
-        text(value, names),
+        _said(d, name, names),
         "; ".join(dict.fromkeys(_expected(ask, names) for ask in shown)),
-        _match(value, wanted),
+        _match(getattr(d, name), wanted),
         tuple(dict.fromkeys(ask.duty for ask in asking)),
     )
 

@@ -50,7 +50,7 @@ COMPONENT_ID: Final = 1
 COMPONENT_DIGEST: Final = 2
 NAMED_SHA_256: Final = 1  # Named Information registry
 
-COMPONENTS: Final = ("app", "code", "agent")
+COMPONENTS: Final = ("app", "code", "agent", "bootloader", "partitions")
 CHIPS: Final = (
     "esp32",
     "esp32s2",
@@ -85,3 +85,10 @@ WIFI_AUTH: Final = (
 )
 LINK_SCHEMES: Final = ("http", "https", "mqtt", "mqtts")
 TLS_VERSIONS: Final = ("1.2", "1.3")
+
+# what an application declares
+PASSWORD_STATES: Final = ("none", "default", "unique", "user")
+LOCKOUTS: Final = ("none", "backoff", "count")
+SERVICE_AUTH: Final = ("none", "password", "key", "certificate", "token")
+BLE_PAIRING: Final = ("none", "just-works", "legacy", "lesc")
+DECLARED_UPDATE_AUTH: Final = ("signed-app", "tls-pinned")
