@@ -30,6 +30,22 @@ def test_provisioning_adds_the_link() -> None:
     assert settings.check(MAKER | LINK)["scheme"] == "https"
 
 
+def test_a_broker_is_named_by_its_address() -> None:
+    said = settings.check(MAKER | LINK | {"url": "mqtts://127.0.0.1:8883", "link": "mqtts"})
+    assert said["scheme"] == "mqtts"
+    said = settings.check(MAKER | LINK | {"user": "porch", "password": "correct horse"})
+    assert (said["user"], said["password"]) == ("porch", "correct horse")
+
+
+def test_what_is_not_chosen_takes_no_heap() -> None:
+    plain = settings.check(MAKER | LINK)
+    assert settings.check(MAKER | LINK | {"fresh": "challenge", "spool": False}) == plain
+    assert settings.check(MAKER | {"spool": True}).get("spool") is None  # not provisioned yet
+    chosen = {"fresh": "epoch", "spool": True, "receipt_key": "0b" * 64}
+    said = settings.check(MAKER | LINK | chosen)
+    assert said == plain | {"fresh": "epoch", "spool": True, "receipt_key": bytes([11] * 64)}
+
+
 @pytest.mark.parametrize("oemid", [76543, "0a1b2c", "00" * 16])
 def test_an_oemid_is_a_number_or_three_or_sixteen_bytes(oemid: object) -> None:
     said = settings.check(MAKER | {"oemid": oemid})["oemid"]
@@ -55,6 +71,14 @@ def test_an_oemid_is_a_number_or_three_or_sixteen_bytes(oemid: object) -> None:
         ({"url": "https://127.0.0.1"}, "settings.range", "ca"),
         ({"ca": "/x"}, "settings.range", "url"),
         ({"url": "https://127.0.0.1", "ca": "x"}, "settings.range", "ca"),
+        (LINK | {"link": "mqtts"}, "settings.range", "url"),
+        ({"link": "coap"}, "settings.range", "link"),
+        ({"fresh": "stale"}, "settings.range", "fresh"),
+        ({"spool": 1}, "settings.type", "spool"),
+        ({"receipt_key": "12345678"} | LINK | {"spool": True}, "settings.type", "receipt_key"),
+        ({"receipt_key": "z" * 128} | LINK | {"spool": True}, "settings.type", "receipt_key"),
+        ({"user": ""}, "settings.range", "user"),
+        ({"password": "correct horse" * 20}, "settings.range", "password"),
         ({"services": []}, "settings.type", "services"),
         ({"services": {"webrepl": 1}}, "settings.type", "services/webrepl"),
         ({"services": {"ap": 1}}, "settings.type", "services/ap"),

@@ -70,7 +70,7 @@ from troth_agent.keys.soft import SoftKey
 from troth_agent import loop
 from troth_agent import Trouble
 class Board:
-    settings = {"url": URL}
+    settings = {"url": URL, "scheme": "https"}
     def ca(self):
         with open(CA, "rb") as file:
             return file.read()

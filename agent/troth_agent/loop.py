@@ -26,9 +26,10 @@ def report(the_board, key, known=None):
     for _ in range(2):
         claims_set = the_board.claims_set()
         yield 0
+        road = _road(the_board.settings)
         context = connection.trust(the_board.ca())
         signer = key()
-        link = yield from _open(the_board.settings, context)
+        link = yield from road.open(the_board.settings, context, identity.ueid())
         try:
             nonce = yield from link.challenge()
             if link.tls_version() == nvs.recall(nvs.TLS, 0):
@@ -40,10 +41,19 @@ def report(the_board, key, known=None):
     raise Trouble("link.tls", "the server takes another version of TLS each time")
 
 
-def _open(settings, context):
+# The module of the link that the settings name.
+def _road(settings):
+    if settings["scheme"] == "mqtts":
+        from .link import mqtt
+
+        return mqtt
+    if "fresh" in settings or "spool" in settings:
+        from .link import apart
+
+        return apart
     from .link import http
 
-    return http.open(settings, context, identity.ueid())
+    return http
 
 
 def _deliver(link, evidence, known):

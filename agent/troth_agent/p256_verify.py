@@ -1,0 +1,32 @@
+# ECDSA verification on P-256 (FIPS 186-5): for a board's test of its own key and for its verifier's
+# receipts. Seldom needed and slow, so apart from p256.
+from .curve import N, P, add, affine, double, inverse, times_base
+
+_B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+
+# `public` is x || y and `signature` r || s.
+def verify(public, digest, signature):
+    x = int.from_bytes(public[:32], "big")
+    y = int.from_bytes(public[32:], "big")
+    r = int.from_bytes(signature[:32], "big")
+    s = int.from_bytes(signature[32:], "big")
+    if (y * y - x * x * x + 3 * x - _B) % P or not (0 < r < N and 0 < s < N):
+        return False
+    w = inverse(s, N)
+    point = _times(r * w % N, x, y)
+    base = times_base(int.from_bytes(digest, "big") * w % N, 1)
+    if base[2]:
+        point = add(point, *affine(base))
+    return bool(point[2]) and affine(point)[0] % N == r
+
+
+# k * (x, y)
+def _times(k, x, y):
+    point = (0, 0, 0, 0)
+    for bit in "{:b}".format(k):
+        if point[2]:
+            point = double(point)
+        if bit == "1":
+            point = add(point, x, y) if point[2] else (x, y, 1, 1)
+    return point
