@@ -147,7 +147,7 @@ def test_the_policy_names_packs_beside_itself(tmp_path: Path) -> None:
     (tmp_path / "rules").mkdir()
     pack(tmp_path / "rules")
     (tmp_path / "policy.toml").write_text('packs = ["rules"]\n')
-    policy, _ = read_policy(tmp_path / "policy.toml")
+    policy, *_ = read_policy(tmp_path / "policy.toml")
     assert policy.packs == (str(tmp_path / "rules"),)
     assert ID in {duty.id for duty in bundled(policy.packs).duties}
 

@@ -23,6 +23,17 @@ _ARTICLES = {
 }
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _STORE = {"db": "sqlite:///troth.db"}
+_MQTT = {"url": "", "ca": "", "user": "", "password_file": ""}
+
+
+@dataclass(frozen=True, slots=True)
+class Mqtt:
+    """A broker that boards report through; no `url`: none."""
+
+    url: str = ""
+    ca: str = ""  # PEM; none: the CAs of this machine
+    user: str = ""
+    password_file: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +46,8 @@ class Settings:
     pages: str
     policy: Policy
     challenge_ttl_s: int
+    epoch_s: int
+    mqtt: Mqtt
 
     @property
     def keys(self) -> Path:
@@ -86,17 +99,27 @@ def load_settings(home: str | None = None, db: str | None = None) -> Settings:
             "home.missing", f"no troth.toml in {root} or above it", fix="troth init, or --home DIR"
         )
     config = _read(root / "troth.toml", "config")
-    _only(config, {"serve", "store"}, root / "troth.toml", "config")
+    _only(config, {"serve", "store", "mqtt"}, root / "troth.toml", "config")
     serve = _section(config, "serve", _SERVE, root / "troth.toml")
     store = _section(config, "store", _STORE, root / "troth.toml")
-    policy, ttl = read_policy(root / "policy.toml")
+    mqtt = _section(config, "mqtt", _MQTT, root / "troth.toml")
+    policy, ttl, epoch = read_policy(root / "policy.toml")
     return Settings(
-        root, _absolute(db or store["db"], root), **serve, policy=policy, challenge_ttl_s=ttl
+        root,
+        _absolute(db or store["db"], root),
+        **serve,
+        policy=policy,
+        challenge_ttl_s=ttl,
+        epoch_s=epoch,
+        mqtt=_mqtt(mqtt, root),
     )
 
 
-def read_policy(path: Path) -> tuple[Policy, int]:
-    """The operator's own numbers and the life of a challenge in seconds; Trouble `policy.*`."""
+def read_policy(path: Path) -> tuple[Policy, int, int]:
+    """The operator's own numbers, and how long a challenge and an epoch last in seconds.
+
+    Trouble `policy.*`.
+    """
     said = _read(path, "policy") if path.is_file() else {}
     default = Policy()
     day = 86_400
@@ -113,6 +136,7 @@ def read_policy(path: Path) -> tuple[Policy, int]:
         "max_cvss": (float, default.max_cvss),
         "anchors": (list, []),
         "challenge_ttl_s": (int, 300),
+        "epoch_s": (int, 900),
         "grace_after_enrolment_h": (int, default.grace_after_enrolment // 3600),
         "waiver_four_eyes": (bool, default.waiver_four_eyes),
         "packs": (list, []),
@@ -165,7 +189,7 @@ def read_policy(path: Path) -> tuple[Policy, int]:
         waiver_four_eyes=got["waiver_four_eyes"],
         packs=tuple(str((path.parent / pack).resolve()) for pack in got["packs"]),
     )
-    return policy, got["challenge_ttl_s"]
+    return policy, got["challenge_ttl_s"], got["epoch_s"]
 
 
 def _read(path: Path, noun: str) -> dict[str, Any]:
@@ -201,6 +225,12 @@ def _section(
                 "config.type", f"{name}.{key} in {path.name} must be a string", fix=f"edit {path}"
             )
     return {**default, **said}
+
+
+def _mqtt(said: dict[str, str], home: Path) -> Mqtt:
+    """Files are relative to the home, not to where the command was typed."""
+    files = {name: str(home / said[name]) for name in ("ca", "password_file") if said[name]}
+    return Mqtt(**{**said, **files})
 
 
 def _absolute(url: str, home: Path) -> str:

@@ -200,20 +200,21 @@ class Context:
         with self._lock:
             return self.history(device, epoch).is_overtaken(token)
 
-    def take_late(self, device: str, epoch: int, token: Token, at: int) -> None:
-        """Count a late report: it can show another board with the same key, and nothing else."""
-        with self._lock:
-            history = self._histories.get((device, epoch))
-            if history is not None:
-                history.take(token, at, late=True)
-
-    def take(self, device: str, epoch: int, token: Token, claims_set: ClaimsSet, at: int) -> None:
+    def take(
+        self,
+        device: str,
+        epoch: int,
+        token: Token,
+        claims_set: ClaimsSet,
+        at: int,
+        late: bool = False,
+    ) -> None:
         """Count a report that the store now holds; who is not remembered is read with it later."""
         with self._lock:
             history = self._histories.get((device, epoch))
             if history is None:
                 return
-            history.take(token, at)
+            history.take(token, at, late=late)
             if history.reported is not claims_set:
                 history.reported = claims_set
                 history.show(claims_set.claims.app_digest, shown(claims_set))
@@ -301,6 +302,7 @@ class Context:
             placed_on_market=row.placed_on_market,
             lifecycle=row.lifecycle,
             provisioning=self.store.provisioning(row.id),
+            traits=self._yardsticks.traits(row.model),
             site=row.site,
             tags=row.tags,
             created=row.created,

@@ -16,15 +16,15 @@ from time import monotonic
 from ..store import Recorded, Spent
 from .outcomes import NotTaken, Outcome
 from .pipeline import Pipeline
-from .steps import Message, Prepared
+from .steps import Message, Prepared, Sent
 
 HANDFUL = 32  # examined in one go, for the loop must not be deaf for long
 MOST_WAITING = 4096
 
-Said = tuple[Message, Outcome | Exception, float]  # and since when it waited
+Said = tuple[Message | Sent, Outcome | Exception, float]  # and since when it waited
 Told = Callable[[Sequence[Said]], None]
 End = Callable[[Outcome | Exception], None]  # must not raise: neighbours wait behind it
-_Waits = tuple[Message, End, float]
+_Waits = tuple[Message | Sent, End, float]
 
 
 class Busy(NotTaken):
@@ -43,7 +43,7 @@ class Desk:
         self._called = False
         self._writing = 0  # handfuls that are on their way to disk
 
-    def submit(self, message: Message, end: End) -> None:
+    def submit(self, message: Message | Sent, end: End) -> None:
         """Call `end` with the outcome, or with why there is none: NotTaken, StoreUnavailable."""
         if self._unanswered >= MOST_WAITING:
             end(Busy("server.busy", "too many messages are waiting"))

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ..core.evidence import MAX_BYTES
+from .bounds import source_of
 from .replies import CLOSE, Headers, Reply, Take, too_large
 
 REQUEST_TIMEOUT_S = 10.0  # for a whole request to come in, the handshake included
@@ -26,7 +27,9 @@ _PLAIN = frozenset(f"/?=&-._{ascii_letters}{digits}".encode())  # of an address
 class Expects(Protocol):
     """An application that may be asked without ASGI."""
 
-    def expects(self, path: str, query: bytes, headers: Headers) -> Take | Reply | None:
+    def expects(
+        self, path: str, query: bytes, headers: Headers, source: str | None
+    ) -> Take | Reply | None:
         """What to do with the body of this POST; a Reply: nothing; None: it is for ASGI."""
 
 
@@ -69,6 +72,11 @@ class Door(Patient):
 
     app: Any
     cycle: Any  # the base class's, or an _Exchange that stands in its place
+    _source: str | None = None  # who is bounded
+
+    def connection_made(self, transport: Any) -> None:
+        super().connection_made(transport)
+        self._source = source_of(self.client)
 
     def on_headers_complete(self) -> None:
         found = self._asked()
@@ -112,7 +120,9 @@ class Door(Patient):
         ):
             return None
         path, _, query = self.url.partition(b"?")
-        found: Take | Reply | None = self.app.expects(path.decode(), query, dict(self.headers))
+        found: Take | Reply | None = self.app.expects(
+            path.decode(), query, dict(self.headers), self._source
+        )
         return found
 
 

@@ -19,9 +19,12 @@ from .. import __version__
 from ..core.evidence import MAX_BYTES
 from ..store import StoreUnavailable
 from ..trouble import Trouble
+from .bounds import Bounds, source_of
+from .carrier import Carrier
 from .desk import Busy, Desk, Told
 from .outcomes import BadEnvelope, NoSession, NotTaken, Outcome, SessionSpent
 from .pipeline import ACCEPTS, Pipeline
+from .receipts import read_digests
 from .replies import (
     CLOSE,
     RETRY,
@@ -34,6 +37,8 @@ from .replies import (
     asked_for,
     check_accept,
     dump,
+    flood,
+    form_of,
     media_type,
     opened,
     place,
@@ -45,6 +50,12 @@ from .steps import Message
 API = "/challenge-response/v1/"
 DISCOVERY = "/.well-known/veraison/verification"
 
+EPOCH = "/troth/v1/epoch"
+EVIDENCE = "/troth/v1/evidence"
+RECEIPT = "/troth/v1/receipt"
+
+_CBOR = b"application/cbor"
+_COSE = b"application/cose"
 _WELL_KNOWN = b"application/vnd.veraison.discovery+json"
 _NEW_SESSION = API + "newSession"
 _SESSION_PATH = API + "session/"
@@ -61,8 +72,13 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 class Api:
     """The ASGI application. Its desk opens with the lifespan, or with the first message."""
 
-    def __init__(self, pipeline: Pipeline, told: Told = lambda _: None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, told: Told = lambda _: None, bounds: Bounds | None = None
+    ) -> None:
         self._pipeline = pipeline
+        self._bounds = bounds or Bounds()
+        self.carrier = Carrier(pipeline, self._opened)
+        self.others: dict[str, Callable[[], str]] = {}  # whose health is told beside the store's
         self._well = (False, -_HEALTH_S)  # the store, and when it was tried
         self._told = told
         self._desk: Desk | None = None
@@ -78,20 +94,22 @@ class Api:
                 reply = _excuse(err)
             await _send(send, reply)
 
-    def expects(self, path: str, query: bytes, headers: Headers) -> Take | Reply | None:
+    def expects(
+        self, path: str, query: bytes, headers: Headers, source: str | None = None
+    ) -> Take | Reply | None:
         """What to do with the body of this POST; a Reply: nothing; None: it is for ASGI."""
         try:
             if path.startswith(_SESSION_PATH):
                 return partial(self._take, path[len(_SESSION_PATH) :], media_type(headers))
             if path == _NEW_SESSION:
-                return self._new_session(query, headers)
+                return self._new_session(query, headers, source)
         except Exception as err:
             return _excuse(err)
         return None
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
-        self._desk = Desk(self._pipeline, self._told)
+        self._opened()
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await send({"type": "lifespan.shutdown.complete"})
@@ -102,7 +120,10 @@ class Api:
             return await self._session(method, path.removeprefix(_SESSION_PATH), scope, receive)
         if path == _NEW_SESSION:
             _only(method, "POST")
-            return self._new_session(scope["query_string"], dict(scope["headers"]))
+            source = source_of(scope["client"])
+            return self._new_session(scope["query_string"], dict(scope["headers"]), source)
+        if path in (EPOCH, EVIDENCE, RECEIPT):
+            return await self._unasked(method, path, scope, receive)
         if path == DISCOVERY:
             _only(method, "GET")
             return Reply(200, self._discovery, _WELL_KNOWN)
@@ -111,10 +132,39 @@ class Api:
             return await self._health()
         raise Problem(404, "path.unknown", "there is nothing here")
 
-    def _new_session(self, query: bytes, headers: Headers) -> Reply:
+    def _new_session(self, query: bytes, headers: Headers, source: str | None) -> Reply:
         ueid = asked_for(query)
         check_accept(headers.get(b"accept"))
+        self._admit(source)
         return opened(self._pipeline.challenge(ueid, wait=False))
+
+    async def _unasked(self, method: str, path: str, scope: Scope, receive: Receive) -> Reply:
+        """What a board needs that asks for no challenge of its own."""
+        if path == EPOCH:
+            _only(method, "GET")
+            return Reply(200, await self.carrier.epoch(), _CBOR)
+        _only(method, "POST")
+        self._admit(source_of(scope["client"]))
+        query = scope["query_string"]
+        if path == EVIDENCE:
+            form_of(dict(scope["headers"]))
+            raw = await _body(receive)
+            told = await self.carrier.carry(raw, result=query == b"result=1")
+            return Reply(200, told.message, _CBOR)
+        ueid = asked_for(query)
+        if ueid is None:
+            raise Problem(400, "id.malformed", "ueid says whose evidence it is")
+        digests = read_digests(await _body(receive))
+        return Reply(200, await self.carrier.receipt(ueid.hex(), digests), _COSE)
+
+    def _admit(self, source: str | None) -> None:
+        if source is not None and not self._bounds.admit(source):
+            raise flood()
+
+    def _opened(self) -> Desk:
+        if self._desk is None:
+            self._desk = Desk(self._pipeline, self._told)
+        return self._desk
 
     async def _session(self, method: str, session: str, scope: Scope, receive: Receive) -> Reply:
         if method == "POST":
@@ -140,8 +190,6 @@ class Api:
 
     def _take(self, session: str, kind: str, raw: bytes, tell: Tell) -> None:
         """Answer a message when its outcome is on disk."""
-        if self._desk is None:
-            self._desk = Desk(self._pipeline, self._told)
 
         def end(outcome: Outcome | Exception) -> None:
             if isinstance(outcome, Exception):
@@ -149,7 +197,7 @@ class Api:
             else:
                 tell(answered(outcome, raw, kind))
 
-        self._desk.submit(Message(session, raw, kind, self._pipeline.clock()), end)
+        self._opened().submit(Message(session, raw, kind, self._pipeline.clock()), end)
 
     def _get(self, session: str) -> Reply:
         found = self._pipeline.session(session)
@@ -161,6 +209,7 @@ class Api:
             well = await asyncio.to_thread(self._pipeline.store.can_write)
             self._well = (well, monotonic())
         body = {"status": "ok" if well else "failing", "store": "ok" if well else "unavailable"}
+        body |= {name: state() for name, state in self.others.items()}
         return Reply(200 if well else 503, dump(body), b"application/json")
 
 

@@ -44,7 +44,16 @@ class Repeated(NamedTuple):
     ear: str
 
 
-Outcome = Waiting | Judged | TurnedAway | Repeated
+class Kept(NamedTuple):
+    """A device's word that came late: history, and it changes nothing that is newer."""
+
+    challenge: Challenge
+    device: str
+    evidence: int
+    ear: str = ""  # a result would be about now
+
+
+Outcome = Waiting | Judged | TurnedAway | Repeated | Kept
 
 
 class NotTaken(Exception):
@@ -56,6 +65,14 @@ class NotTaken(Exception):
         self.text = text
         self.path = path
         self.offset = offset
+
+
+class Filed(NotTaken):
+    """Refused, though an enrolled key signed it; on record. There was no challenge to spend."""
+
+    def __init__(self, device: str | None, why: Rejected) -> None:
+        super().__init__(why.code, why.text, path=why.path, offset=why.offset)
+        self.device = device
 
 
 class NoSession(NotTaken):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from hashlib import sha256
 from typing import Any
@@ -25,6 +26,7 @@ from ..core.verify import Report, answered, described
 from ..fleet.context import Context, Signer
 from ..fleet.judging import Judge
 from ..store import Accepted, ChallengeRow, Recorded, Refused, Spent, Store, StoreUnavailable
+from .epochs import EPOCH_S, Epochs
 from .nonces import draw_challenge
 from .outcomes import (
     BadEnvelope,
@@ -38,7 +40,8 @@ from .outcomes import (
 )
 from .results import Results
 from .sessions import Sessions, again
-from .steps import Draft, Heard, Message, Opened, Prepared, Signed, Weighed
+from .steps import Draft, Heard, Message, Opened, Prepared, Sent, Signed, Weighed
+from .unasked import Unasked
 
 BARE = "application/eat+cwt"
 BUNDLE = "application/eat-bun+cbor"
@@ -60,6 +63,7 @@ class Pipeline:
         results: Results,
         *,
         ttl_s: int = 300,
+        epoch_s: int = EPOCH_S,
         clock: Callable[[], int] = wall_clock,
         ring: KeyRing | None = None,
     ) -> None:
@@ -73,13 +77,27 @@ class Pipeline:
             duty.id for duty in catalogue.duties if duty.severity is Severity.CRITICAL
         )
         self._open = Sessions()
+        self.epochs = Epochs(store, clock, period_s=epoch_s)
+        self._unasked = Unasked(
+            self.context,
+            self.judge,
+            self.epochs,
+            self._open,
+            self._session,
+            partial(results.of_epoch, self._severe),
+        )
 
-    def challenge(self, ueid: bytes | None = None, *, wait: bool = True) -> Challenge:
+    def challenge(
+        self, ueid: bytes | None = None, *, wait: bool = True, carried: bool = False
+    ) -> Challenge:
         """Open a session, for one device if it is named.
 
-        With `wait=False` its row is on its way to disk, ahead of its answer.
+        With `wait=False` its row is on its way to disk, ahead of its answer. One that is `carried`
+        is found again by its nonce.
         """
         made = draw_challenge(now=self.clock(), ttl_s=self._ttl_s, ueid=ueid)
+        if carried:
+            made = replace(made, session=made.nonce.hex())
         self.store.issue(made, wait=wait)
         self._open.add(made)
         return made
@@ -117,7 +135,7 @@ class Pipeline:
             return prepared.failed(err)
         return self.conclude(prepared, rows)
 
-    def prepare(self, messages: Sequence[Message]) -> Prepared:
+    def prepare(self, messages: Sequence[Message | Sent]) -> Prepared:
         """All that comes before the record: nothing is written, nothing is spent.
 
         Step by step for all messages, for what a step needs stays in the processor's cache. Each
@@ -126,6 +144,7 @@ class Pipeline:
         generation = self.context.refresh()
         ends: list[Any] = list(messages)
         for kind, step in (
+            (Sent, self._unasked.recognise),
             (Message, self._open_up),
             (Opened, self._authenticate),
             (Signed, self._hear),
@@ -222,9 +241,9 @@ class Pipeline:
             references=generation,
         )
 
-        def end(ident: int) -> Outcome:
+        def end(row: Recorded) -> Outcome:
             self.context.take(verdict.device, signer.epoch, token, claims_set, at)
-            return Judged(challenge, verdict.device, ident, verdict, ear)
+            return Judged(challenge, verdict.device, row.id, verdict, ear)
 
         return Draft(challenge, change, end)
 
@@ -246,8 +265,8 @@ class Pipeline:
             key_id=evidence.key_id,
         )
 
-        def end(ident: int) -> Outcome:
-            return TurnedAway(challenge, device, ident, err, ear)
+        def end(row: Recorded) -> Outcome:
+            return TurnedAway(challenge, device, row.id, err, ear)
 
         return Draft(challenge, change, end)
 
@@ -264,7 +283,7 @@ class Pipeline:
     def _settle(self, draft: Draft, row: Recorded | Spent) -> Outcome | Exception:
         ours = draft.challenge is not None and self._open.drop(draft.challenge.session)
         if isinstance(row, Recorded):
-            return draft.end(row.id)
+            return draft.end(row)
         if draft.challenge is None:  # what names no challenge cannot find it spent
             return RuntimeError("spent without a challenge")
         if ours and row.spent_by is None:  # nobody waited for its row, and it never came to disk

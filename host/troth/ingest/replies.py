@@ -102,17 +102,27 @@ def check_accept(accept: bytes | None) -> None:
 
 
 def media_type(headers: Headers) -> str:
-    """Of evidence that may come: asked before its first byte is read."""
+    """Of evidence that may come to a session: asked before its first byte is read."""
+    said = form_of(headers)
+    check_accept(headers.get(b"accept"))
+    return said
+
+
+def form_of(headers: Headers) -> str:
+    """Of evidence that may come, whatever answer is wanted."""
     said = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
     if said not in ACCEPTS or headers.get(b"content-encoding", b"identity") != b"identity":
         raise Problem(
             415, "media.unsupported", "evidence comes plain", ((b"accept", _ACCEPT_LIST),)
         )
-    check_accept(headers.get(b"accept"))
     announced = headers.get(b"content-length")
     if announced is not None and (not announced.isdigit() or int(announced[:10]) > MAX_BYTES):
         raise too_large()
     return said
+
+
+def flood() -> Problem:
+    return Problem(429, "server.flood", "too much from one address at once", RETRY)
 
 
 def too_large() -> Problem:

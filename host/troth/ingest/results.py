@@ -23,7 +23,7 @@ _ES256 = ec.ECDSA(SHA256())
 
 
 class Results:
-    """Signs results with the verifier's own EAR key, which never signs anything else."""
+    """Signs results with the verifier's own EAR key; beside them it signs receipts alone."""
 
     def __init__(self, key: ec.EllipticCurvePrivateKey) -> None:
         self._key = key
@@ -53,6 +53,20 @@ class Results:
         """A contraindicated result; unknown keys and bad signatures look alike from outside."""
         return self._sign(_filled(_REFUSED, challenge, at, None))
 
+    def of_epoch(
+        self, severe: frozenset[str], verdict: Verdict, profile: Profile, handle: Challenge, at: int
+    ) -> str:
+        """The result of an answer to an epoch handle; it says so, and since when it may be true."""
+        said = _appraised(verdict, profile, severe)
+        since = {"troth_challenge": "epoch", "troth_fresh_since": handle.issued}
+        said = replace(said, verifier_claims={**(said.verifier_claims or {}), **since})
+        return self._sign(_filled(_template(said), handle, at, verdict.until))
+
+    def sign(self, signed: bytes) -> bytes:
+        """ES256 as COSE writes it (RFC 9053 section 2.1): r, then s."""
+        r, s = decode_dss_signature(self._key.sign(signed, _ES256))
+        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
     def public_jwk(self) -> dict[str, Any]:
         """What verifies the results (RFC 7517)."""
         point = self._key.public_key().public_numbers()
@@ -62,8 +76,7 @@ class Results:
     def _sign(self, claims: bytes) -> str:
         """A compact JWS (RFC 7515, RFC 7518 section 3.4)."""
         signed = self._head + b"." + _b64(claims)
-        r, s = decode_dss_signature(self._key.sign(signed, _ES256))
-        return (signed + b"." + _b64(r.to_bytes(32, "big") + s.to_bytes(32, "big"))).decode()
+        return (signed + b"." + _b64(self.sign(signed))).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from ..core.trust import VerifiedEvidence
 from ..core.verdict import Verdict
 from ..core.verify import Report
 from ..fleet.context import Signer
-from ..store import Accepted, Refused
+from ..store import Accepted, Recorded, Refused
 from .outcomes import Outcome
 
 
@@ -25,6 +25,15 @@ class Message(NamedTuple):
     raw: bytes
     media_type: str
     at: int
+
+
+class Sent(NamedTuple):
+    """Evidence that came without a session; `ueid` is whose way it came, if the way says so."""
+
+    raw: bytes
+    at: int
+    ueid: bytes | None = None
+    result: bool = False  # does the sender want the EAR?
 
 
 class Opened(NamedTuple):
@@ -66,7 +75,7 @@ class Draft(NamedTuple):
 
     challenge: Challenge | None
     change: Accepted | Refused
-    end: Callable[[int], Outcome | Exception]  # from the row that it became
+    end: Callable[[Recorded], Outcome | Exception]  # from the row that it became
 
 
 @dataclass(frozen=True, slots=True)

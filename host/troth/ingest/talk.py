@@ -9,7 +9,7 @@ from time import monotonic
 from ..core.duties import Outcome as Answer
 from ..core.verdict import Verdict
 from .desk import Said
-from .outcomes import Judged, NotTaken, Outcome, Repeated, TurnedAway, Waiting
+from .outcomes import Filed, Judged, Kept, NotTaken, Outcome, Repeated, TurnedAway, Waiting
 
 _KEPT = 100_000  # devices
 _FINE = (Answer.MET, Answer.NOT_APPLICABLE)
@@ -44,6 +44,11 @@ class Talk:
             case TurnedAway():
                 device = self._name(outcome.device) if outcome.device else "-"
                 return f"device={device} verdict=- code={outcome.why.code}"
+            case Kept():
+                return f"device={self._name(outcome.device)} verdict=- code=late"
+            case Filed():
+                device = self._name(outcome.device) if outcome.device else "-"
+                return f"device={device} verdict=- code={outcome.code}"
             case Waiting():
                 return f"device={self._name(outcome.device)} verdict=- code=set.wanted"
             case Repeated():

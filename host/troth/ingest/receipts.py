@@ -1,0 +1,35 @@
+"""Receipts: the verifier's signed word that evidence is on disk; only then may a board forget it.
+
+Not that it was believed or liked. Whoever asks must name the digests, so that nothing is told to
+who does not have the bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cbor2
+
+from ..formats.cose import bstr, signature1
+from .outcomes import NotTaken
+from .results import Results
+
+MOST = 16  # digests in one receipt
+_DIGEST_BYTES = 32
+_RECEIVED = -80003
+_HEADER = bytes.fromhex("a201261019fdea")  # {alg: ES256, typ: 65002}
+
+
+def read_digests(raw: bytes) -> tuple[bytes, ...]:
+    """1 to 16 SHA-256 digests, one after the other. Raises NotTaken `receipt.malformed`."""
+    count, rest = divmod(len(raw), _DIGEST_BYTES)
+    if rest or not 0 < count <= MOST:
+        raise NotTaken("receipt.malformed", f"want 1 to {MOST} digests of {_DIGEST_BYTES} bytes")
+    return tuple(raw[i : i + _DIGEST_BYTES] for i in range(0, len(raw), _DIGEST_BYTES))
+
+
+def receipt(results: Results, ueid: bytes, digests: Sequence[bytes], at: int) -> bytes:
+    """A COSE_Sign1 over the digests, in the order in which they were asked for."""
+    payload = cbor2.dumps({6: at, 256: ueid, _RECEIVED: list(digests)})
+    signature = results.sign(signature1(_HEADER, payload))
+    return b"\xd2\x84" + bstr(_HEADER) + b"\xa0" + bstr(payload) + bstr(signature)

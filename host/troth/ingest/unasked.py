@@ -1,0 +1,165 @@
+"""Evidence that names no session: its own nonce says which challenge of ours it answers.
+
+Either a challenge that was carried to this device (`Carrier.ask`), which goes the way of all
+sessions, or an epoch handle. What no enrolled key signed is refused and not filed: without a
+challenge to spend, anybody could fill the disk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from hashlib import sha256
+
+from ..core.claims import read_token
+from ..core.device import Profile
+from ..core.errors import BadSignature, Malformed, Rejected, Replayed
+from ..core.evidence import Evidence, parse_evidence
+from ..core.freshness import Challenge, Freshness, Handle, check_handle
+from ..core.trust import VerifiedEvidence, authenticate
+from ..core.verdict import Verdict
+from ..core.verify import Report, described
+from ..fleet.context import Context, Signer
+from ..fleet.judging import Judge
+from ..store import Accepted, Recorded, Refused
+from .epochs import Epochs
+from .outcomes import (
+    BadEnvelope,
+    Filed,
+    Judged,
+    Kept,
+    NoSession,
+    NotTaken,
+    Outcome,
+    Repeated,
+    Waiting,
+)
+from .sessions import Sessions
+from .steps import Draft, Message, Opened, Sent, Signed
+
+
+class Unasked:
+    """The pipeline's step for what comes without a session."""
+
+    def __init__(
+        self,
+        context: Context,
+        judge: Judge,
+        epochs: Epochs,
+        sessions: Sessions,
+        challenge: Callable[[Message], Challenge | Repeated],
+        result: Callable[[Verdict, Profile, Challenge, int], str],
+    ) -> None:
+        self._context = context
+        self._judge = judge
+        self._epochs = epochs
+        self._sessions = sessions
+        self._challenge = challenge
+        self._result = result
+
+    def recognise(self, sent: Sent) -> Signed | Draft | Outcome:
+        """Whose word it is, in answer to what; an answer to a handle is judged right here."""
+        evidence, signer, verified = self._believed(sent)
+        try:
+            token = read_token(verified)
+            if sent.ueid is not None and token.ueid != sent.ueid:
+                raise BadSignature("id.mismatch", "came another device's way", path="claims/ueid")
+            session = token.nonce.hex()
+            if self._sessions.get(session) is None:
+                handle = self._epochs.find(token.nonce)
+                if handle is not None:
+                    return self._heard(sent, evidence, signer, Report(verified, token), handle)
+            message = Message(session, sent.raw, "", sent.at)  # its form was read already
+            challenge = self._challenge(message)
+        except NoSession as err:
+            why = Replayed(err.code, "answers no challenge of ours", path="claims/nonce")
+            return self._refuse(sent, signer, why)
+        except Rejected as err:
+            return self._refuse(sent, signer, err)
+        if isinstance(challenge, Repeated):
+            return challenge
+        return Signed(Opened(message, challenge, evidence, signer), signer, verified)
+
+    def _believed(self, sent: Sent) -> tuple[Evidence, Signer, VerifiedEvidence]:
+        """Evidence under a key of ours. Raises NotTaken: nothing is known of who sent it."""
+        try:
+            evidence = parse_evidence(sent.raw)
+            signer = self._context.signer(evidence.key_id)
+            verified = authenticate(evidence, signer.key if signer else None)
+        except Malformed as err:
+            raise BadEnvelope(err.code, err.text, path=err.path, offset=err.offset) from err
+        except Rejected as err:
+            raise NotTaken(err.code, err.text, path=err.path) from err
+        if signer is None:  # authenticate has refused it; this tells the type checker
+            raise RuntimeError("authenticated without a signer")
+        return evidence, signer, verified
+
+    def _heard(
+        self, sent: Sent, evidence: Evidence, signer: Signer, report: Report, handle: Handle
+    ) -> Draft | Outcome:
+        """An answer to a handle: judged by what was so within its time."""
+        token, device, at = report.token, signer.key.device, sent.at
+        freshness = check_handle(token, handle, now=at)
+        if self._context.overtaken(device, signer.epoch, token):
+            freshness = Freshness.LATE
+        challenge = Challenge(
+            handle.nonce.hex(), handle.nonce, handle.issued, handle.expires, ueid=token.ueid
+        )
+        known = described(report, self._context.claims_set(token.set_digest))
+        if known is None:
+            return Waiting(challenge, device, token.set_digest)
+        claims_set = self._context.remember(known)
+        late = freshness is Freshness.LATE
+        facts = self._context.facts(
+            signer.unit,
+            signer.epoch,
+            token,
+            claims_set,
+            now=min(at, handle.expires) if late else at,
+            given=handle.issued,
+            late=late,
+        )
+        verdict = self._judge.judge(facts)
+        change = Accepted(
+            session=None,
+            spent_by=sha256(sent.raw).digest(),
+            answer="",
+            received=at,
+            raw=sent.raw,
+            key_id=evidence.key_id,
+            epoch=signer.epoch,
+            token=token,
+            claims_set=evidence.claims_set,
+            verdict=verdict,
+            subjects=self._context.subjects(facts),
+            references=self._context.generation,
+            handle=handle,
+            freshness=freshness,
+            given=handle.issued,
+        )
+
+        def end(row: Recorded) -> Outcome:
+            self._context.take(device, signer.epoch, token, claims_set, at, late=row.late)
+            if row.late:
+                return Kept(challenge, device, row.id)
+            ear = self._result(verdict, facts.profile, challenge, at) if sent.result else ""
+            return Judged(challenge, device, row.id, verdict, ear)
+
+        return Draft(challenge, change, end)
+
+    def _refuse(self, sent: Sent, signer: Signer, err: Rejected) -> Draft:
+        """Filed under whose way it came, else under who signed it; it spends nothing."""
+        device: str | None = signer.key.device
+        if sent.ueid is not None and sent.ueid != signer.key.ueid:
+            owner = self._context.store.device(sent.ueid.hex())
+            device = owner.id if owner else None
+        change = Refused(
+            at=sent.at,
+            code=err.code,
+            text=err.text,
+            path=err.path,
+            offset=err.offset,
+            raw=sent.raw,
+            device=device,
+            key_id=signer.key.key_id,
+        )
+        return Draft(None, change, lambda _: Filed(device, err))
