@@ -302,7 +302,7 @@ class Device:
             "key_id": self.key_id,
             "device": self.name,
             "ueid": self.ueid,
-            "public_key": self.private_key.public_key(),
+            "public_key": self.public_key,
             "revoked": False,
         }
         return SignKey(**(facts | changes))

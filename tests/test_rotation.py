@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -86,8 +85,7 @@ def key_of_board() -> Any:
 
 
 def known(key: Any, **changed: Any) -> SignKey:
-    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\4" + key.public)
-    return replace(SignKey(key.kid, "d-1", UEID, point), **changed)
+    return replace(SignKey(key.kid, "d-1", UEID, key.public), **changed)
 
 
 def challenge(seed: int = 1, ueid: bytes = UEID) -> Challenge:

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from troth.core.errors import Rejected
 from troth.core.freshness import Challenge
@@ -21,9 +20,8 @@ CASES = sorted(path.parent for path in HERE.glob("*/case.json"))
 def known_keys() -> dict[bytes, SignKey]:
     keys = {}
     for row in json.loads((HERE / "keys.json").read_text()):
-        point = b"\x04" + bytes.fromhex(row["public_key"])
-        public_key = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), point)
         kid, ueid = bytes.fromhex(row["kid"]), bytes.fromhex(row["ueid"])
+        public_key = bytes.fromhex(row["public_key"])
         keys[kid] = SignKey(kid, row["device"], ueid, public_key, row["revoked"])
     return keys
 

@@ -41,7 +41,7 @@ def as_claims_set(raw: bytes) -> object:
 
 
 def as_peers_message(raw: bytes) -> object:
-    return cose.verify(raw, KEY.public_key)
+    return cose.verify(raw, BOARD.private_key.public_key())
 
 
 Reader = Callable[[bytes], Any]

@@ -55,7 +55,7 @@ def check_rotation(raw: bytes, old: SignKey, challenge: Challenge, *, now: int) 
     inner = _signed(outer.payload, "voucher")
     if inner.kid != old.key_id:
         raise UnknownSigner("key.unknown", "not signed by the key in force", path="voucher/kid")
-    inner.check(old.public_key)
+    inner.check(cose.point(old.public_key))
     if old.revoked:
         raise UnknownSigner("key.revoked", "the old key was revoked", path="voucher/kid")
     said = _claims(inner.payload)

@@ -62,7 +62,7 @@ def known_key(seen: Seen, device: str, ring: KeyRing) -> KnownKey:
     if seen.public_key is None:
         return _mac_key(seen, device, ueid, ring.secret(ueid[1:]))
     point = public_point(seen.public_key)
-    return SignKey(key_id(point), device, ueid, point)
+    return SignKey(key_id(point), device, ueid, seen.public_key)
 
 
 def public_point(public: bytes) -> ec.EllipticCurvePublicKey:

@@ -16,7 +16,6 @@ from ..core.trust import SignKey
 from ..formats import eat
 from ..store import DeviceRow, KeyRow, Store
 from ..trouble import Trouble
-from .enrol import public_point
 from .order import Verifier
 from .serial import AGAIN, Board
 
@@ -99,6 +98,4 @@ def _message(board: Board, nonce: bytes) -> bytes:
 
 
 def _sign_key(row: KeyRow) -> SignKey:
-    return SignKey(
-        row.kid, row.device, bytes.fromhex(row.ueid), public_point(row.public_key or b"")
-    )
+    return SignKey(row.kid, row.device, bytes.fromhex(row.ueid), row.public_key or b"")

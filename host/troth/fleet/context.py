@@ -11,8 +11,6 @@ from functools import lru_cache
 from threading import RLock
 from time import monotonic
 
-from cryptography.hazmat.primitives.asymmetric import ec
-
 from ..core.claims import ClaimsSet, DeviceClaims, Token, read_claims_set
 from ..core.device import Lifecycle, Observed, Registration
 from ..core.duties import Facts
@@ -336,9 +334,7 @@ def _known_key(row: KeyRow, revoked: bool, ring: KeyRing) -> KnownKey:
     ueid = bytes.fromhex(row.ueid)
     if row.public_key is None:
         return MacKey(row.kid, row.device, ueid, _secret(row, ueid, ring), revoked)
-    # kept uncompressed: a compressed point costs four times as much to load
-    point = ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), b"\x04" + row.public_key)
-    return SignKey(row.kid, row.device, ueid, point, revoked)
+    return SignKey(row.kid, row.device, ueid, row.public_key, revoked)
 
 
 def _secret(row: KeyRow, ueid: bytes, ring: KeyRing) -> bytes:
