@@ -11,7 +11,7 @@ from ..core.claims import Token
 from ..core.device import Provisioning
 from ..core.freshness import Freshness, Handle
 from ..core.reference import Statement
-from . import audit, epochs, evidence, judged, references, registry, timeline, waivers
+from . import audit, epochs, evidence, feeds, judged, references, registry, timeline, waivers
 from .engine import Engines
 from .rows import (
     AuditRow,
@@ -19,6 +19,8 @@ from .rows import (
     ChallengeRow,
     DeviceRow,
     EvidenceRow,
+    FeedRow,
+    IncidentRow,
     IntervalRow,
     KeyRow,
     ProvisioningRow,
@@ -27,6 +29,7 @@ from .rows import (
     SetRow,
     StatementRow,
     StateRow,
+    StepRow,
     WaiverRow,
 )
 
@@ -111,6 +114,22 @@ class Reading:
     def waiver(self, ref: str) -> WaiverRow | None:
         """One waiver by its id or the beginning of it."""
         return self._read(lambda conn: waivers.one(conn, ref))
+
+    def feeds(self) -> tuple[FeedRow, ...]:
+        """The last of each kind, source and subject."""
+        return self._read(feeds.current)
+
+    def incidents(self) -> tuple[IncidentRow, ...]:
+        """All that ever were, in the order in which they became known."""
+        return self._read(feeds.incidents)
+
+    def incident_steps(self, incident: str) -> tuple[StepRow, ...]:
+        """The steps of one incident in the order in which they were recorded."""
+        return self._read(lambda conn: feeds.steps(conn, incident))
+
+    def register_at(self) -> int | None:
+        """When the incidents were last touched or found complete; None: nobody keeps them."""
+        return self._read(feeds.register_at)
 
     def has_expired_waiver(self, now: int) -> bool:
         """Did a waiver run out whose end is not on record yet?"""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..core.device import Lifecycle, Provisioning
 from ..core.duties import Appraisal
 from ..core.freshness import Challenge, Freshness
+from ..core.incident import Incident
 from ..core.reference import Release, Statement
 from ..core.verdict import State
 from ..core.waiver import Waiver
@@ -198,6 +200,40 @@ class WaiverRow:
     waiver: Waiver
     record: bytes
     end: WaiverEnd | None
+
+
+class FeedRow(NamedTuple):
+    """What one feed brought, read and normalised."""
+
+    id: int
+    kind: str  # osv kev vex sbom contact
+    source: str
+    subject: str
+    at: int
+    items: int
+    digest: str
+    document: bytes
+    added: int
+    by: str
+
+
+class IncidentRow(NamedTuple):
+    """An incident, and who wrote it down when."""
+
+    incident: Incident
+    added: int
+    by: str
+
+
+class StepRow(NamedTuple):
+    """One step of an incident; the register's own when no incident is named."""
+
+    incident: str
+    step: str
+    at: int
+    ref: str
+    added: int
+    by: str
 
 
 @dataclass(frozen=True, slots=True)

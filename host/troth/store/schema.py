@@ -341,6 +341,47 @@ waiver_ends = Table(
     Column("record", LargeBinary, nullable=False),
 )
 
+# what was brought from outside: the last of a kind, source and subject counts, all are kept
+feeds = Table(
+    "feeds",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("source", String(128), nullable=False),
+    Column("subject", String(128), nullable=False),  # a model or a release; empty: all
+    Column("at", _ID, nullable=False),  # when its source was last brought up to date
+    Column("items", Integer, nullable=False),
+    Column("digest", String(64), nullable=False),  # of all that was read
+    Column("document", LargeBinary, nullable=False),  # what was read of it, JSON, compressed
+    Column("added", _ID, nullable=False),
+    Column("by", String(64), nullable=False),
+)
+
+incidents = Table(
+    "incidents",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("kind", String(16), nullable=False),
+    Column("title", Text, nullable=False),
+    Column("models", Text, nullable=False),
+    Column("flaw", String(64), nullable=False),
+    Column("aware", _ID, nullable=False),
+    Column("added", _ID, nullable=False),
+    Column("by", String(64), nullable=False),
+)
+
+incident_steps = Table(
+    "incident_steps",
+    metadata,
+    Column("id", _ID, primary_key=True),
+    Column("incident", String(64), nullable=False),  # empty: the register itself
+    Column("step", String(16), nullable=False),
+    Column("at", _ID, nullable=False),
+    Column("ref", Text, nullable=False),
+    Column("added", _ID, nullable=False),
+    Column("by", String(64), nullable=False),
+)
+
 # by which rules and policy everybody was last judged, and what the records were then
 judged = Table(
     "judged",

@@ -18,11 +18,11 @@ from ..core.freshness import Challenge, Handle
 from ..core.reference import Release, Statement
 from ..core.verdict import Verdict
 from ..core.waiver import Waiver
-from . import audit, epochs, evidence, intervals, judged, references, registry, waivers
+from . import audit, epochs, evidence, feeds, intervals, judged, references, registry, waivers
 from .changes import Accepted, Recorded, Refused, Spent, Subjects
 from .engine import Engines, StoreUnavailable, open_engines
 from .reading import Reading
-from .rows import DeviceRow, KeyRow, WaiverEnd
+from .rows import DeviceRow, FeedRow, IncidentRow, KeyRow, StepRow, WaiverEnd
 from .writer import Writer
 
 T = TypeVar("T")
@@ -191,6 +191,20 @@ class Store(Reading):
     def end_expired_waivers(self, now: int) -> tuple[Waiver, ...]:
         """Note those whose day has come, an audit event each, once."""
         return self._write(lambda conn: waivers.end_expired(conn, now))
+
+    # --- feeds and incidents ------------------------------------------------------------------
+
+    def add_feed(self, row: FeedRow) -> None:
+        """Keep what a feed brought; earlier ones are kept too."""
+        self._write(lambda conn: feeds.add(conn, row))
+
+    def open_incident(self, row: IncidentRow) -> None:
+        """Write an incident down. Trouble `incident.duplicate`."""
+        self._write(lambda conn: feeds.open_incident(conn, row))
+
+    def take_step(self, row: StepRow) -> None:
+        """Write down a report, a fix or the end of an incident. Trouble `incident.step`."""
+        self._write(lambda conn: feeds.take_step(conn, row))
 
     # --- challenges and messages ------------------------------------------------------------
 
