@@ -129,7 +129,7 @@ def test_an_old_feed_says_nothing_and_says_how_old_it_is(fed: Catalogue) -> None
 def test_no_feed_at_all_is_told_apart_from_an_old_one(fed: Catalogue) -> None:
     said = {each.duty: each for each in judge(sold(), fed).appraisals}["demo.feed"]
     assert said.outcome is Outcome.NOT_SHOWN
-    assert said.because.startswith("the verifier has no record yet of the state of the vuln")
+    assert said.because.startswith("the verifier has no record yet of the open vuln")
 
 
 def test_a_feed_goes_stale_by_the_clock_alone(fed: Catalogue) -> None:

@@ -8,7 +8,7 @@ exactly as in CEL; a test holds both equal over random claims.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -172,50 +172,69 @@ def _open(missing: frozenset[str]) -> Answer:
     return Answer(Outcome.NOT_SHOWN, tuple(sorted(missing)))
 
 
+def _answer(outcome: Outcome, at: int | None) -> Answer:
+    return Answer(outcome, (), at)
+
+
+def _first(now: int, *instants: Any) -> int | None:
+    """The next instant; when none is to come, the last that is known."""
+    known = [at for at in instants if at.__class__ is not frozenset]
+    return min((at for at in known if at > now), default=max(known, default=None))
+
+
 _WORLD = {"lack": _lack, "both": _both, "fold": _fold, "apply": _apply, "open_": _open}
-_WORLD |= {"Answer": Answer, "OUTCOME_MET": Outcome.MET, "OUTCOME_NOT_MET": Outcome.NOT_MET}
-_WORLD |= {"MET": Answer(Outcome.MET), "NOT_MET": Answer(Outcome.NOT_MET)}
-_WORLD |= {"frozenset": frozenset, "NOT_APPLICABLE": Answer(Outcome.NOT_APPLICABLE)}
+_WORLD |= {"answer": _answer, "first": _first, "frozenset": frozenset}
+for _outcome in (Outcome.MET, Outcome.NOT_MET, Outcome.NOT_APPLICABLE):
+    _WORLD |= {_outcome.name: Answer(_outcome), f"OUTCOME_{_outcome.name}": _outcome}
 
 
 def compile_rule(
     when: Expression | None,
     ok: Expression,
-    turns: Expression | None,
+    turns: Sequence[Expression],
     claims: Mapping[str, Claim],
     *,
     fresh: Expression | None = None,
 ) -> Rule:
-    """One duty as one function of the facts."""
+    """One duty as one function of the facts.
+
+    What is too old to be relied on settles nothing in anybody's favour; a shortfall that it shows
+    stays one.
+    """
     writer = _Writer(claims)
-    parts = [part for part in (when, fresh, ok, turns) if part is not None]
+    parts = [part for part in (when, fresh, ok, *turns) if part is not None]
     body = _reading(parts, claims)
+    if fresh is not None:
+        old = frozenset(name for name in names(fresh.tree) if name.startswith("v."))
+        body += [
+            f"known = {writer.expression(fresh.tree)}",
+            f"if known is False: known = {old!r}",
+        ]
+    if turns:
+        body += [f"at = first(now, {', '.join(writer.expression(each.tree) for each in turns)})"]
+    good = ["if known is not True: return open_(known)"] if fresh is not None else []
     if when is not None:
         body += [
             f"asked = {writer.expression(when.tree)}",
-            "if asked is False: return NOT_APPLICABLE",
+            "if asked is False:",
+            *(f"    {line}" for line in good),
+            f"    return {_said('NOT_APPLICABLE', turns and (fresh or 'now' in names(when.tree)))}",
             "if asked is not True: return open_(asked)",
-        ]
-    if fresh is not None:
-        stale = frozenset(name for name in names(fresh.tree) if name.startswith("v."))
-        body += [
-            f"known = {writer.expression(fresh.tree)}",
-            f"if known is not True: return open_(known or {stale!r})",
         ]
     body += [
         f"met = {writer.expression(ok.tree)}",
         "if met.__class__ is frozenset: return open_(met)",
+        f"if not met: return {_said('NOT_MET', turns)}",
+        *good,
+        f"return {_said('MET', turns)}",
     ]
-    if turns is None:
-        body += ["return MET if met else NOT_MET"]
-    else:
-        body += [
-            f"at = {writer.expression(turns.tree)}",
-            "if at.__class__ is frozenset: return MET if met else NOT_MET",
-            "return Answer(OUTCOME_MET if met else OUTCOME_NOT_MET, (), at)",
-        ]
     rule: Rule = _function("rule(facts)", body)
     return rule
+
+
+def _said(outcome: str, turns: object) -> str:
+    """One and the same answer, unless it names its instant."""
+    return f"answer(OUTCOME_{outcome}, at)" if turns else outcome
 
 
 def compile_expression(expression: Expression, claims: Mapping[str, Claim]) -> Any:

@@ -30,7 +30,7 @@ FIELDS = {*_REQUIRED, "owed", "when", "fresh", "turns", "references"}
 _ROW = {"regime", "version", "status", "condition", "traits", "severity"}
 _ROW |= {"decides", "supports", "confidence"}
 
-_RULE = ("when", "fresh", "ok", "turns")
+_RULE = ("when", "fresh", "ok")
 _WORDS: Mapping[str, type[StrEnum]] = {
     "severity": Severity,
     "party": Party,
@@ -71,10 +71,11 @@ def read_duty(path: Path, desk: Desk) -> DutyFile:
     """Read, check and compile one duty."""
     table = lines.read(path)
     _check_fields(table)
-    when, fresh, ok, turns = (_expression(table, key, desk) for key in _RULE)
+    when, fresh, ok = (_expression(table, key, desk) for key in _RULE)
+    turns = _turns(table, desk)
     if ok is None:
         raise table.refuse("duty.expression", "ok is empty", "ok")
-    expressions = tuple(part for part in (when, fresh, ok, turns) if part is not None)
+    expressions = tuple(part for part in (when, fresh, ok, *turns) if part is not None)
     asked = tuple(dict.fromkeys(name for part in expressions for name in names(part.tree)))
     party = _word(table, "party", Party)
     duty = Duty(
@@ -91,7 +92,7 @@ def read_duty(path: Path, desk: Desk) -> DutyFile:
         scope=widest([desk.claims[name] for name in asked]),
         when_text=when.text if when else "",
         ok_text=ok.text,
-        turns_text=turns.text if turns else "",
+        turns_text=", ".join(each.text for each in turns),
         fresh_text=fresh.text if fresh else "",
         rule=compile_rule(when, ok, turns, desk.claims, fresh=fresh),
         remedies=_remedies(table),
@@ -133,6 +134,7 @@ def _checks(table: Table, desk: Desk) -> Iterator[Callable[[], object]]:
     """Each check by itself, for the fields that are there."""
     for key in _RULE:
         yield partial(_expression, table, key, desk)
+    yield partial(_turns, table, desk)
     for key, kind in _WORDS.items():
         if table.get(key):
             yield partial(_word, table, key, kind)
@@ -170,10 +172,19 @@ def _outcomes(table: Table) -> None:
 
 
 def _expression(table: Table, key: str, desk: Desk) -> Expression | None:
-    if key not in table:
-        return None
+    return _checked(table, key, str(table[key]), "bool", desk) if key in table else None
+
+
+def _turns(table: Table, desk: Desk) -> tuple[Expression, ...]:
+    """One instant, or a list of several."""
+    said = table.get("turns", [])
+    texts = said if isinstance(said, list) else [said]
+    return tuple(_checked(table, "turns", str(text), "int", desk) for text in texts)
+
+
+def _checked(table: Table, key: str, text: str, want: str, desk: Desk) -> Expression:
     try:
-        return desk.engine.check(str(table[key]), "int" if key == "turns" else "bool")
+        return desk.engine.check(text, want)
     except Trouble as err:
         raise table.refuse(err.code, f"{key}: {err.what}", key, fix=err.fix) from err
 

@@ -179,6 +179,7 @@ class Reference:
     review_interval: int | None = None
     update_check_interval: int | None = None
     max_tries: int | None = None
+    release_version: str | None = None
     # not names of rules, but what the party rule asks
     release: Release | None = None  # the one whose image runs
     newer_since: int | None = None  # when a newer release of the model came out, unix s
@@ -224,6 +225,7 @@ def resolve(
         review_interval=policy.review_interval,
         update_check_interval=policy.update_check_interval,
         max_tries=policy.max_tries,
+        release_version=running.version if running else None,
         release=running,
         newer_since=_newer_since(offered, running),
         as_shipped=running is not None
