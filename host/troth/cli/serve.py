@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +14,8 @@ from ..trouble import Trouble
 from .output import json_option, wants_json
 
 if TYPE_CHECKING:
+    from ..ingest.http import Api
+    from ..ingest.mqtt import Courier
     from ..ingest.pipeline import Pipeline
     from ..ingest.server import Listener
     from ..settings import Settings
@@ -22,11 +25,19 @@ if TYPE_CHECKING:
 @click.option("--bind", metavar="HOST:PORT", help="where boards report, over HTTPS")
 @click.option("--pages", metavar="HOST:PORT", help="where people look, over HTTP")
 @click.option("--plain", is_flag=True, help="HTTP, behind a proxy on this machine that does TLS")
+@click.option("--mqtt", metavar="URL", help="and through this broker: mqtts://HOST:PORT")
+@click.option("--mqtt-ca", metavar="FILE", help="CA of the broker [default: this machine's]")
 @click.option("--quiet", is_flag=True, help="no line per message")
 @json_option
 @click.pass_context
 def command(
-    ctx: click.Context, bind: str | None, pages: str | None, plain: bool, quiet: bool
+    ctx: click.Context,
+    bind: str | None,
+    pages: str | None,
+    plain: bool,
+    mqtt: str | None,
+    mqtt_ca: str | None,
+    quiet: bool,
 ) -> None:
     """Receive evidence, judge it, remember it, and show it. Ctrl-C stops."""
     from .. import catalogue
@@ -42,10 +53,19 @@ def command(
         duties = catalogue.bundled(settings.policy.packs)
         pipeline = _pipeline(settings, store, duties)
         talk = Talk(pipeline.context.name, quiet=quiet)
-        reports = _reports(settings, Api(pipeline, talk), bind or settings.bind, plain)
+        api = Api(pipeline, talk)
+        courier = _courier(settings, api, mqtt, mqtt_ca)
+        reports = _reports(settings, api, bind or settings.bind, plain)
         listeners = [reports, *_pages(pipeline, duties, settings, pages or settings.pages)]
         _settle_memory()
-        _loop_runner()(run(listeners, ready=lambda: _tell(listeners), background=_Chores(pipeline)))
+        _loop_runner()(
+            run(
+                listeners,
+                ready=lambda: _tell(listeners),
+                background=_Chores(pipeline),
+                beside=courier.run if courier else None,
+            )
+        )
 
 
 def _pipeline(settings: Settings, store: Any, duties: Any) -> Pipeline:
@@ -61,8 +81,22 @@ def _pipeline(settings: Settings, store: Any, duties: Any) -> Pipeline:
         settings.policy,
         results,
         ttl_s=settings.challenge_ttl_s,
+        epoch_s=settings.epoch_s,
         ring=open_ring(settings.hmac_master),
     )
+
+
+def _courier(settings: Settings, api: Api, url: str | None, ca: str | None) -> Courier | None:
+    """Who serves the boards behind a broker, if there is one. Raises Trouble `mqtt.*`."""
+    asked = replace(settings.mqtt, url=url or settings.mqtt.url, ca=ca or settings.mqtt.ca)
+    if not asked.url:
+        return None
+    from ..ingest.broker import find_broker
+    from ..ingest.mqtt import Courier
+
+    courier = Courier(find_broker(asked), api.carrier)
+    api.others["mqtt"] = lambda: courier.state
+    return courier
 
 
 def _reports(settings: Settings, api: Any, bind: str, plain: bool) -> Listener:

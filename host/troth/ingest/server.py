@@ -7,7 +7,7 @@ import contextlib
 import errno
 import signal
 import socket
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,12 @@ async def run(
     *,
     ready: Callable[[], None],
     background: Callable[[], Any] | None = None,
+    beside: Callable[[], Coroutine[Any, Any, None]] | None = None,
 ) -> None:
-    """Serve until SIGINT or SIGTERM; a second signal cuts open connections."""
+    """Serve until SIGINT or SIGTERM; a second signal cuts open connections.
+
+    `background` is called in a thread every second; `beside` runs in this loop until the end.
+    """
     servers = [_Server(_config(listener)) for listener in listeners]
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -82,17 +86,19 @@ async def run(
         asyncio.create_task(server.serve(sockets=[listener.sock]))
         for server, listener in zip(servers, listeners, strict=True)
     ]
-    chore = asyncio.create_task(_repeat(background)) if background else None
+    others = [asyncio.create_task(_repeat(background))] if background else []
     try:
         while not all(server.started for server in servers) and not any(t.done() for t in tasks):
             await asyncio.sleep(0.005)
         ready()
+        if beside:
+            others.append(asyncio.create_task(beside()))
         await asyncio.gather(*tasks)
     finally:
-        if chore is not None:
-            chore.cancel()
+        for other in others:
+            other.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await chore
+                await other
 
 
 async def _repeat(chore: Callable[[], Any], every_s: float = 1.0) -> None:

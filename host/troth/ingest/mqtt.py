@@ -1,0 +1,154 @@
+"""Boards behind an MQTT 3.1.1 broker: the verifier is one more client of it (topics: wire.md).
+
+The broker is a road, never the record. Evidence is acknowledged to it when its outcome is on disk,
+so what a crash interrupts is delivered again; and a board frees it on our receipt alone. A broker
+that is away says nothing of any device: it is tried again for ever, HTTPS goes on beside it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import re
+import sys
+from hashlib import sha256
+
+import aiomqtt
+from aiomqtt.exceptions import MqttConnectError
+
+from ..store import StoreUnavailable
+from ..trouble import Trouble
+from .broker import Broker, Client
+from .carrier import Carrier
+from .desk import Busy
+from .outcomes import NotTaken
+from .receipts import read_digests
+
+EPOCH = "troth/v1/epoch"
+WANTED = ("troth/v1/d/+/ask", "troth/v1/d/+/evidence")
+_TOPIC = re.compile(r"troth/v1/d/((?:[0-9a-f]{2}){7,33})/(ask|evidence)")
+_HANDS = 64  # messages in work at once: two of the desk's handfuls
+_LONGEST_S = 60.0
+_AWAY = """\
+error[mqtt.away] broker {}: {}
+  fix:  start the broker; it is tried again until it is back"""
+_REFUSED = """\
+error[mqtt.refused] broker {}: {}
+  fix:  compare user, password and access list of the broker with the operator's page"""
+_UNTRUSTED = """\
+error[mqtt.untrusted] broker {}: {}
+  fix:  --mqtt-ca FILE, the CA that signed the broker's certificate"""
+_DENIED = "the verifier may not read the boards' topics"
+_OUR_FAULT = (Busy, StoreUnavailable, Trouble)
+
+log = logging.getLogger("troth.ingest")
+
+
+class Courier:
+    """Between one broker and the desk, for as long as the server runs."""
+
+    def __init__(self, broker: Broker, carrier: Carrier) -> None:
+        self._broker = broker
+        self._carrier = carrier
+        self._said = ""
+        self.state = "away"  # or connected
+
+    async def run(self) -> None:
+        """Until it is cancelled. Raises nothing: whatever goes wrong here goes wrong alone."""
+        failures = 0
+        while True:
+            try:
+                async with self._broker.client() as client:
+                    await _subscribe(client)
+                    self.state, failures = "connected", 0
+                    self._tell(f"broker {self._broker}: connected")
+                    await self._serve(client)
+            except* (aiomqtt.MqttError, OSError) as group:
+                self._tell(_why(group, self._broker))
+            except* Exception as group:
+                log.error("internal fault", exc_info=group)
+            self.state = "away"
+            failures += 1
+            longest = min(_LONGEST_S, 2.0**failures)
+            await asyncio.sleep(random.uniform(0.5, longest))  # noqa: S311  (no secret)
+
+    async def _serve(self, client: Client) -> None:
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._publish_epochs(client))
+            for _ in range(_HANDS):
+                group.create_task(self._work(client))
+
+    async def _publish_epochs(self, client: Client) -> None:
+        """Retained, so that a board that wakes finds the handle of now."""
+        published = b""
+        while True:
+            try:
+                handle = await self._carrier.epoch()
+                if handle != published:
+                    await client.publish(EPOCH, handle, qos=1, retain=True)
+                    published = handle
+            except _OUR_FAULT as err:
+                log.warning("no epoch handle: %s", err)
+            await asyncio.sleep(1)
+
+    async def _work(self, client: Client) -> None:
+        async for message in client.messages:
+            found = _TOPIC.fullmatch(message.topic.value)
+            if found and not message.retain:  # who leaves evidence with a broker replays it
+                await self._take(client, found[1], found[2], bytes(message.payload))
+            client.done_with(message)
+
+    async def _take(self, client: Client, ueid: str, what: str, said: bytes) -> None:
+        """One message, to its end. What it brings down is nobody else's."""
+        try:
+            if what == "evidence":
+                answer = await self._carry(ueid, said)
+            elif said:
+                what, answer = "receipt", await self._carrier.receipt(ueid, read_digests(said))
+            else:
+                what, answer = "challenge", await self._carrier.ask(ueid)
+        except (*_OUR_FAULT, NotTaken):
+            return  # who asked hears nothing, and asks again
+        except Exception:
+            log.exception("internal fault")
+            return
+        topic = "answer" if what == "evidence" else what
+        await client.publish(f"troth/v1/d/{ueid}/{topic}", answer)
+
+    async def _carry(self, ueid: str, evidence: bytes) -> bytes:
+        """Evidence waits while the store is away, and with it what the broker has behind it."""
+        while True:
+            try:
+                carried = await self._carrier.carry(evidence, ueid=ueid)
+                return sha256(evidence).digest() + carried.message
+            except _OUR_FAULT as err:
+                log.warning("evidence waits: %s", err)
+                await asyncio.sleep(1)
+
+    def _tell(self, text: str) -> None:
+        """Once, not at every try."""
+        if text != self._said:
+            self._said = text
+            print(text, file=sys.stderr)
+
+
+async def _subscribe(client: Client) -> None:
+    granted = await client.subscribe([(topic, 1) for topic in WANTED])
+    if any(getattr(code, "is_failure", False) for code in granted):
+        raise aiomqtt.MqttError(_DENIED)
+
+
+def _why(group: BaseExceptionGroup[Exception], broker: Broker) -> str:
+    """What an operator can do about it; the first cause alone."""
+    err: BaseException = group
+    while isinstance(err, BaseExceptionGroup):
+        err = err.exceptions[0]
+    said = str(err)
+    if "CERTIFICATE_VERIFY_FAILED" in said:
+        told = _UNTRUSTED
+    elif isinstance(err, MqttConnectError) or said == _DENIED:
+        told = _REFUSED
+    else:
+        told = _AWAY
+    return told.format(broker, said)
