@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import signal
 import socket
@@ -16,9 +17,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cbor2
 import httpx
 import pytest
 
+import forge
 import house
 from standing import NOW, demo_fleet
 from troth.cli.serve import _Chores
@@ -104,6 +107,27 @@ def test_a_policy_that_changed_while_nobody_served_is_applied(tmp_path: Path) ->
     _Chores(pipeline)()
     assert {each.state for each in fleet.store.states().values()} == {State.STALE}
     fleet.store.close()
+
+
+def test_a_board_that_sleeps_needs_no_challenge_of_its_own(home: Path) -> None:
+    board = forge.Device(1)
+    with Store.open(f"sqlite:///{home / 'troth.db'}") as store:
+        house.enrol(store, board)
+    trusted = ssl.create_default_context(cafile=str(home / "certs" / "dev" / "ca.pem"))
+    kind = {"content-type": "application/eat-bun+cbor"}
+    with serving(home) as (_, said), httpx.Client(verify=trusted) as client:
+        api = said["attest"] + "/troth/v1/"
+        handle = cbor2.loads(client.get(api + "epoch").content)[10]
+        raw = board.bundle(handle, counter=0)
+        told = client.post(api + "evidence", content=raw, headers=kind)
+        assert (told.status_code, cbor2.loads(told.content)) == (200, {"status": 0})
+    with serving(home) as (_, said), httpx.Client(verify=trusted) as client:
+        api = said["attest"] + "/troth/v1/"
+        assert cbor2.loads(client.get(api + "epoch").content)[10] == handle, "it survives a restart"
+        digest = hashlib.sha256(raw).digest()
+        told = client.post(f"{api}receipt?ueid={board.ueid.hex()}", content=digest)
+        payload = cbor2.loads(cbor2.loads(told.content).value[2])
+        assert payload[-80003] == [digest]
 
 
 def test_a_board_that_trusts_another_ca_is_not_served(home: Path) -> None:

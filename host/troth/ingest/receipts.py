@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import cbor2
 
 from ..formats.cose import bstr, signature1
-from .outcomes import NotTaken
+from .replies import Problem
 from .results import Results
 
 MOST = 16  # digests in one receipt
@@ -21,10 +21,11 @@ _HEADER = bytes.fromhex("a201261019fdea")  # {alg: ES256, typ: 65002}
 
 
 def read_digests(raw: bytes) -> tuple[bytes, ...]:
-    """1 to 16 SHA-256 digests, one after the other. Raises NotTaken `receipt.malformed`."""
+    """1 to 16 SHA-256 digests, one after the other. Raises Problem `receipt.malformed`."""
     count, rest = divmod(len(raw), _DIGEST_BYTES)
     if rest or not 0 < count <= MOST:
-        raise NotTaken("receipt.malformed", f"want 1 to {MOST} digests of {_DIGEST_BYTES} bytes")
+        what = f"want 1 to {MOST} digests of {_DIGEST_BYTES} bytes"
+        raise Problem(400, "receipt.malformed", what)
     return tuple(raw[i : i + _DIGEST_BYTES] for i in range(0, len(raw), _DIGEST_BYTES))
 
 
