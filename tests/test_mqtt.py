@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
+from contextlib import nullcontext as yes
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +26,11 @@ from troth.ingest.http import Api
 from troth.ingest.mqtt import Courier
 from troth.ingest.pipeline import Pipeline, wall_clock
 from troth.settings import Mqtt
-from troth.store import Store
+from troth.store import Store, StoreUnavailable
+from troth.trouble import Trouble
+from troth_agent import Trouble as AgentTrouble
 from troth_agent import receipt
-from troth_agent.link import ACCEPTED, WANTED, connection, mqtt
+from troth_agent.link import ACCEPTED, REFUSED, WANTED, connection, mqtt
 
 BOARDS = {seed: forge.Device(seed) for seed in (1, 2)}
 PASSWORDS = {VERIFIER: "verifier's word"} | {
@@ -162,3 +165,150 @@ def fresh_handle(place: Place, board: forge.Device) -> bytes | None:
     with place.link(board) as link:
         said = cbor2.loads(drive(link.epoch()))[10]
     return said if said == place.pipeline.epochs.current().nonce else None
+
+
+def test_what_is_not_the_boards_own_word_is_refused(place: Place) -> None:
+    one, other = BOARDS[1], BOARDS[2]
+    with place.serving() as courier, place.link(one) as link:
+        eventually(lambda: courier.state == "connected")
+        for evidence, code in (
+            (other.bundle(drive(link.challenge())), "id.mismatch"),
+            (bytes(300), "cbor.trailing"),
+            (b"", "cbor.truncated"),
+            (one.bundle(drive(link.challenge()))[:-1] + b"!", "set.mismatch"),
+        ):
+            assert drive(link.deliver(evidence)) == REFUSED
+            assert link.why == code
+    assert raws(place.store, one) == raws(place.store, other) == []
+
+
+def test_a_board_neither_hears_another_nor_speaks_for_it(place: Place, road: Broker) -> None:
+    one, other = BOARDS[1], BOARDS[2]
+    with place.serving() as courier:
+        eventually(lambda: courier.state == "connected")
+        with place.link(one) as link:
+            link._ueid = other.ueid.hex().encode()
+            drive(link._publish(link._own(b"evidence"), other.bundle(bytes(32))))
+        with place.link(one) as spy, place.link(other) as link:
+            spy._ueid = other.ueid.hex().encode()
+            # one broker says no, the other says yes and sends nothing
+            with pytest.raises(AgentTrouble, match="own topics") if road.name == "nats" else yes():
+                drive(spy._subscribe(spy._own(b"challenge")))
+            nonce = drive(link.challenge())
+            assert drive(link.deliver(other.bundle(nonce))) == ACCEPTED, link.why
+            drive(spy._tell(0xC0, b""))
+            drive(spy._await(0xD0))
+            assert spy._inbox.get(spy._own(b"challenge")) is None
+    assert len(raws(place.store, other)) == 1
+    assert not place.store.rejections()
+
+
+@pytest.mark.parametrize("wrong", ["word", "ca"])
+def test_a_board_leaves_a_broker_that_is_not_its_own(wrong: str, place: Place) -> None:
+    other: dict[str, Any] = {"password": "nobody's"} if wrong == "word" else {}
+    if wrong == "ca":
+        place.context = connection.trust(authority().der)
+    with pytest.raises(AgentTrouble) as trouble, place.link(BOARDS[1], **other):
+        pass
+    assert trouble.value.code == {"word": "mqtt.refused", "ca": "link.untrusted"}[wrong]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code"), [("word", "mqtt.refused"), ("ca", "mqtt.untrusted"), ("url", "mqtt.away")]
+)
+def test_the_verifier_says_once_why_it_is_away(
+    wrong: str, code: str, place: Place, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    other: dict[str, str] = {}
+    if wrong == "word":
+        place.word.write_text("nobody's")
+    elif wrong == "ca":
+        strange = tmp_path / "strange.pem"
+        strange.write_bytes(authority().certificate.public_bytes(serialization.Encoding.PEM))
+        other["ca"] = str(strange)
+    else:
+        other["url"] = "mqtts://127.0.0.1:1"
+    said = ""
+    with place.serving(**other) as courier:
+        while "fix:" not in said:
+            said += capfd.readouterr().err
+            time.sleep(0.02)
+        assert courier.state == "away"
+    assert said.startswith(f"error[{code}] broker mqtts://127.0.0.1:")
+    assert "nobody's" not in said
+
+
+def test_what_a_broker_took_while_the_verifier_was_away_is_not_lost(place: Place) -> None:
+    board = BOARDS[1]
+    with place.serving():
+        handle = eventually(lambda: fresh_handle(place, board))
+    evidence = board.bundle(handle, counter=1)
+    with place.link(board) as link:
+        drive(link._publish(link._own(b"evidence"), evidence))
+    with place.serving():
+        eventually(lambda: raws(place.store, board) == [evidence])
+
+
+def test_a_broker_that_restarts_is_found_again_by_both(place: Place, road: Broker) -> None:
+    board = BOARDS[1]
+    with place.serving() as courier:
+        eventually(lambda: courier.state == "connected")
+        road.stop()
+        eventually(lambda: courier.state == "away")
+        with pytest.raises(OSError, match="111"), place.link(board):
+            pass
+        road.start()
+        eventually(lambda: courier.state == "connected")
+        with place.link(board) as link:
+            assert drive(link.deliver(board.bundle(drive(link.challenge())))) == ACCEPTED, link.why
+    assert not place.store.rejections()
+
+
+def test_evidence_waits_for_a_store_that_is_away(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    board = BOARDS[1]
+    whole, fails = place.store.record_soon, [StoreUnavailable("full"), StoreUnavailable("full")]
+
+    def record_soon(*args: Any) -> Any:
+        if fails:
+            raise fails.pop()
+        return whole(*args)
+
+    monkeypatch.setattr(place.store, "record_soon", record_soon)
+    with place.serving() as courier, place.link(board) as link:
+        eventually(lambda: courier.state == "connected")
+        evidence = board.bundle(drive(link.challenge()))
+        assert drive(link.deliver(evidence)) == ACCEPTED, link.why
+    assert not fails
+    assert raws(place.store, board) == [evidence]
+
+
+@pytest.mark.parametrize(
+    ("said", "environ", "code"),
+    [
+        (Mqtt("mqtt://broker:1883"), {}, "mqtt.url"),
+        (Mqtt("mqtts://user:word@broker:8883"), {}, "mqtt.url"),
+        (Mqtt("mqtts://broker:99999"), {}, "mqtt.url"),
+        (Mqtt("mqtts://broker", ca="/nowhere"), {}, "mqtt.ca"),
+        (Mqtt("mqtts://broker", ca=__file__), {}, "mqtt.ca"),
+        (Mqtt("mqtts://broker", user="troth"), {}, "mqtt.password"),
+        (Mqtt("mqtts://broker"), {"TROTH_MQTT_PASSWORD": "x"}, "mqtt.password"),
+        (Mqtt("mqtts://broker", user="troth", password_file="/nowhere"), {}, "mqtt.password"),
+        (Mqtt("mqtts://broker", user="troth", password_file=__file__), {}, "mqtt.password"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_told(
+    said: Mqtt, environ: dict[str, str], code: str
+) -> None:
+    with pytest.raises(Trouble) as trouble:
+        find_broker(said, environ)
+    assert trouble.value.code == code
+    assert trouble.value.fix
+
+
+def test_the_environment_names_user_and_password_and_no_text_shows_them() -> None:
+    environ = {"TROTH_MQTT_USER": "someone", "TROTH_MQTT_PASSWORD": "s3cret"}
+    found = find_broker(Mqtt("mqtts://[::1]", user="troth", password_file="/nowhere"), environ)
+    assert (found.host, found.port, found.user) == ("[::1]", 8883, "someone")
+    assert "s3cret" not in f"{found} {found!r}"

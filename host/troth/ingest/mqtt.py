@@ -24,6 +24,7 @@ from .carrier import Carrier
 from .desk import Busy
 from .outcomes import NotTaken
 from .receipts import read_digests
+from .replies import Problem
 
 EPOCH = "troth/v1/epoch"
 WANTED = ("troth/v1/d/+/ask", "troth/v1/d/+/evidence")
@@ -108,7 +109,7 @@ class Courier:
                 what, answer = "receipt", await self._carrier.receipt(ueid, read_digests(said))
             else:
                 what, answer = "challenge", await self._carrier.ask(ueid)
-        except (*_OUR_FAULT, NotTaken):
+        except (*_OUR_FAULT, NotTaken, Problem):
             return  # who asked hears nothing, and asks again
         except Exception:
             log.exception("internal fault")
