@@ -14,7 +14,7 @@ import struct
 import sys
 import time
 import types
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +63,21 @@ class FakeBoard:
         self.partitions = [self.app, Flash(TYPE_DATA, 0x02, "nvs"), Flash(TYPE_DATA, 0x81, "vfs")]
         self.ap_active, self.ap_security, self.joined = False, 3, True
         self.resets = 0
+        self.raw = b"\xff" * 0x10000  # flash below the partitions, as it lies
+        self.next_boot: Flash | None = None
+        self.ble_active = False
 
 
 _board = FakeBoard()
+
+
+def finish(steps: Generator[int, None, Any]) -> Any:
+    """Run an agent's steps to their end."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 def plug_in(board: FakeBoard) -> FakeBoard:
@@ -113,11 +125,14 @@ class Partition:
     TYPE_APP, TYPE_DATA, BOOT, RUNNING = TYPE_APP, TYPE_DATA, 0, 1
 
     def __init__(self, which: Any) -> None:
+        if which == self.BOOT:
+            which = _board.next_boot
         self._flash = which if isinstance(which, Flash) else _board.app
 
     def info(self) -> tuple[int, int, int, int, str, bool]:
         f = self._flash
-        return f.kind, f.subtype, 0x10000, len(f.data), f.label, f.encrypted
+        place = 0x10000 + _board.partitions.index(f) * len(f.data)
+        return f.kind, f.subtype, place, len(f.data), f.label, f.encrypted
 
     def readblocks(self, block: int, buffer: bytearray, offset: int = 0) -> None:
         at = block * 4096 + offset
@@ -136,6 +151,16 @@ class Partition:
             for f in _board.partitions
             if f.kind == kind and subtype in (0xFF, f.subtype) and label in (None, f.label)
         ]
+
+
+def flash_read(address: int, buffer: bytearray) -> None:
+    data = _board.raw[address : address + len(buffer)]
+    buffer[:] = data.ljust(len(buffer), b"\xff")
+
+
+class BLE:
+    def active(self) -> bool:
+        return _board.ble_active
 
 
 class Mem32:
@@ -250,6 +275,8 @@ _module(
 )
 _module("esp32", NVS=NVS, Partition=Partition)
 _module("machine", unique_id=lambda: MAC, mem32=Mem32(), reset=_reset)
+_module("esp", flash_read=flash_read)
+_module("bluetooth", BLE=BLE)
 _module("network", WLAN=WLAN)
 _module("tls", SSLContext=SSLContext, PROTOCOL_TLS_CLIENT=0, CERT_REQUIRED=2)
 for _name, _value in {

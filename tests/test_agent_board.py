@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+import troth_agent
 from agent_support import (
     MAC,
     NVS_KEYS,
@@ -23,6 +24,7 @@ from agent_support import (
     FakeBoard,
     Flash,
     app_image,
+    finish,
     plug_in,
 )
 from troth_agent import Trouble, board, boot, claims, identity, image
@@ -54,7 +56,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def facts(root: Path, **settings: Any) -> dict[str, Any]:
-    said: dict[str, Any] = board.Board(SETTINGS | settings, str(root)).facts()
+    said: dict[str, Any] = finish(board.Board(SETTINGS | settings, str(root)).facts())
     return said
 
 
@@ -111,9 +113,10 @@ def test_the_digest_is_recomputed_not_read_from_the_image() -> None:
     tampered = bytearray(app_image("esp32c3"))
     tampered[0x122] ^= 1
     fake = plug_in(FakeBoard(image=bytes(tampered)))
-    measured = image.measure(boot_partition())
+    running = boot_partition()
+    measured = finish(image.measure(image.reader(running), running.info()[3]))
     assert measured is not None
-    digest, agrees = measured
+    digest, agrees, _ = measured
     assert digest == hashlib.sha256(bytes(tampered)[:-32]).digest()
     assert not agrees
     assert fake.app.data.startswith(b"\xe9")
@@ -122,6 +125,56 @@ def test_the_digest_is_recomputed_not_read_from_the_image() -> None:
 def boot_partition() -> Any:
     esp32 = sys.modules["esp32"]
     return esp32.Partition(esp32.Partition.RUNNING)
+
+
+def test_an_image_without_a_hash_of_its_own_says_nothing_of_it(root: Path) -> None:
+    bare = bytearray(app_image("esp32c3")[:-32])
+    bare[23] = 0
+    plug_in(FakeBoard(image=bytes(bare)))
+    said = facts(root)
+    assert said["app_digest"] == hashlib.sha256(bytes(bare)).digest()
+    assert "app_intact" not in said
+
+
+def test_what_is_measured_for_a_while_lets_others_in(fake: FakeBoard) -> None:
+    fake.app.data = app_image("esp32c3", bytes(100_000)).ljust(0x20000, b"\xff")
+    assert sum(1 for _ in boot.steps()) >= 100_000 // 16384
+    assert not list(boot.steps())  # once a boot
+
+
+def test_a_boot_that_is_being_measured_counts_once(fake: FakeBoard, root: Path) -> None:
+    fake.app.data = app_image("esp32c3", bytes(100_000)).ljust(0x20000, b"\xff")
+    beside = boot.steps()
+    next(beside)
+    assert board.Board(SETTINGS, str(root)).session()["bootcount"] == 1
+    assert list(beside)
+    assert boot.this().count == 1
+
+
+LOADER = app_image("esp32c3", b"the boot loader")
+ROWS = b"\xaa\x50" + bytes(30) + b"\xaa\x50" + bytes(30) + b"\xeb\xeb" + b"\xff" * 30
+
+
+@pytest.mark.parametrize("at", [0x8000, 0x10000])
+def test_the_boot_loader_and_the_partition_table_are_measured(
+    at: int, fake: FakeBoard, root: Path
+) -> None:
+    fake.raw = LOADER.ljust(at, b"\xff") + ROWS.ljust(0xC00, b"\xff")
+    said = facts(root)
+    assert said["bootloader_digest"] == LOADER[-32:]
+    assert said["partitions_digest"] == hashlib.sha256(ROWS).digest()
+
+
+@pytest.mark.parametrize("raw", [b"", LOADER, LOADER.ljust(0x8000, b"\xff") + ROWS[:64]])
+def test_without_a_table_neither_is_said(raw: bytes, fake: FakeBoard, root: Path) -> None:
+    fake.raw = raw
+    assert {"bootloader_digest", "partitions_digest"}.isdisjoint(facts(root))
+
+
+def test_flash_encryption_hides_what_is_below_the_partitions(fake: FakeBoard, root: Path) -> None:
+    fake.raw = LOADER.ljust(0x8000, b"\xff") + ROWS
+    fake.fuses = dict(FLASH_ENCRYPTION)
+    assert {"bootloader_digest", "partitions_digest"}.isdisjoint(facts(root))
 
 
 def test_the_secure_version_comes_from_the_app_descriptor(root: Path) -> None:
@@ -156,6 +209,39 @@ def test_the_update_state_is_that_of_the_slot_that_runs(
     said = facts(root)
     assert (said["updatable"], said["ota_state"], said["fallback_slot"]) == (True, state, fallback)
     assert said["update_auth"] == "none"
+
+
+def test_an_update_that_waits_for_a_restart_is_told(root: Path) -> None:
+    fake = ota_board(ota_entry(1, 2), other=VALID)
+    assert facts(root)["reboot_pending"] is False
+    fake.next_boot = fake.partitions[-1]
+    boot._this.clear()
+    assert facts(root)["reboot_pending"] is True
+
+
+@pytest.mark.parametrize(
+    ("other", "possible"),
+    [(VALID, False), (app_image("esp32c3", secure_version=2), True), (b"", False)],
+    ids=["older than the fuses allow", "as new", "none"],
+)
+def test_a_way_back_is_one_that_the_fuses_allow(other: bytes, possible: bool, root: Path) -> None:
+    ota_board(ota_entry(1, 2), other=other).fuses = {0x6000883C: 3 << 14}  # SECURE_VERSION 2
+    assert facts(root)["rollback_possible"] is possible
+
+
+def test_bluetooth_is_on_when_its_stack_runs(fake: FakeBoard, root: Path) -> None:
+    assert facts(root)["ble_on"] is False
+    fake.ble_active = True
+    assert facts(root)["ble_on"] is True
+
+
+def test_the_agent_says_which_it_is_and_where_it_lies(
+    fake: FakeBoard, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = facts(root)
+    assert (said["agent_version"], said["agent_frozen"]) == (troth_agent.VERSION, False)
+    monkeypatch.setattr(identity, "__file__", "troth_agent/identity.py")
+    assert facts(root)["agent_frozen"] is True
 
 
 def test_secure_boot_authenticates_updates_where_there_are_any(root: Path) -> None:

@@ -30,8 +30,13 @@ def manifest(root: Path, *paths: str) -> bytes:
     return hashlib.sha256(bytes([0xA0 | len(rows)]) + body).digest()
 
 
-def code(root: Path, agent: str = "/lib/troth_agent") -> bytes:
-    digest: bytes = files.survey(str(root), agent)[0]
+def survey(root: Path, agent: str = "/lib/troth_agent") -> files.Found:
+    found: files.Found = agent_support.finish(files.survey(str(root), agent))
+    return found
+
+
+def code(root: Path) -> bytes:
+    digest: bytes = survey(root).code
     return digest
 
 
@@ -68,14 +73,14 @@ def test_a_file_added_anywhere_is_seen(path: str, tmp_path: Path) -> None:
 def test_the_agents_own_modules_have_a_digest_too(tmp_path: Path) -> None:
     ours = ["/lib/troth_agent/__init__.py", "/lib/troth_agent/link/http.py"]
     tree(tmp_path, "/main.py", "/lib/troth_agents.py", *ours)
-    whole, agent, _ = files.survey(str(tmp_path), "/lib/troth_agent")
-    assert agent == manifest(tmp_path, *ours)
-    assert whole == manifest(tmp_path, "/main.py", "/lib/troth_agents.py", *ours)
+    found = survey(tmp_path)
+    assert found.agent == manifest(tmp_path, *ours)
+    assert found.code == manifest(tmp_path, "/main.py", "/lib/troth_agents.py", *ours)
 
 
 def test_a_frozen_agent_has_no_file_and_no_digest(tmp_path: Path) -> None:
     tree(tmp_path, "/main.py")
-    assert files.survey(str(tmp_path), "/troth_agent")[1] is None
+    assert survey(tmp_path, "/troth_agent").agent is None
 
 
 def test_secrets_are_counted_over_all_text_files(tmp_path: Path) -> None:
@@ -83,7 +88,46 @@ def test_secrets_are_counted_over_all_text_files(tmp_path: Path) -> None:
     (tmp_path / "webrepl_cfg.py").write_text("PASS = 'camera12'\n")
     (tmp_path / "wifi.json").write_text('{"ssid": "home", "password": "hunter22"}')
     (tmp_path / "blob.bin").write_text("password = 'not text'")
-    assert files.survey(str(tmp_path), "/lib/troth_agent")[2] == 2
+    assert survey(tmp_path).secrets == 2
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/hashlib.py", ["hashlib"]),
+        ("/lib/socket.mpy", ["socket"]),
+        ("/lib/os/__init__.mpy", ["os"]),
+        ("/ssl.py", ["ssl"]),
+        ("/lib/ssl.mpy", []),  # the frozen one is found first
+        ("/app/time.py", []),
+        ("/lib/os/path.mpy", []),  # without a package of that name it is never looked for
+        ("/esp32.py", []),
+        ("/hashlib.txt", []),
+        ("/timer.py", []),
+    ],
+)
+def test_a_file_that_takes_the_place_of_a_built_in_module_is_named(
+    path: str, found: list[str], tmp_path: Path
+) -> None:
+    tree(tmp_path, "/main.py", path)
+    assert survey(tmp_path).shadowed == found
+
+
+def test_shadowed_modules_are_named_once_and_in_order(tmp_path: Path) -> None:
+    tree(tmp_path, "/time.py", "/json.py", "/lib/json.mpy")
+    assert survey(tmp_path).shadowed == ["json", "time"]
+
+
+@pytest.mark.parametrize("path", ["/webrepl_cfg.py", "/lib/webrepl_cfg.mpy"])
+def test_the_password_file_of_webrepl_is_seen(path: str, tmp_path: Path) -> None:
+    assert not survey(tmp_path).webrepl_cfg
+    tree(tmp_path, path)
+    assert survey(tmp_path).webrepl_cfg
+
+
+def test_no_step_reads_more_than_a_block(tmp_path: Path) -> None:
+    (tmp_path / "main.mpy").write_bytes(bytes(5000))
+    assert sum(1 for _ in files.survey(str(tmp_path), "/lib/troth_agent")) >= 5000 // 256
 
 
 @pytest.mark.parametrize(

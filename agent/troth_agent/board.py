@@ -40,7 +40,11 @@ class Board:
 
     # the detached claims-set, as bytes
     def claims_set(self):
-        facts = self.facts()
+        return _last(self.steps())
+
+    # the same in small steps, for a board that runs an application
+    def steps(self):
+        facts = yield from self.facts()
         from . import claims
 
         said = claims.claims_set(facts)
@@ -49,15 +53,24 @@ class Board:
 
     # what it says, by claim name; who looks for it leaves the heap again, one after the other
     def facts(self):
+        yield from boot.steps()
         from . import files
 
-        found = files.survey(self.root, identity.home())
+        found = yield from files.survey(self.root, identity.home())
         forget("files", "secrets")
         from . import survey
 
         said = survey.facts(self, found)
         forget("survey")
         return said
+
+
+def _last(steps):
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 # Unix seconds, or None: the board has no clock or it was never set.

@@ -10,7 +10,7 @@ class Boot:
     def __init__(self):
         self.count = nvs.remember(nvs.BOOTS, nvs.recall(nvs.BOOTS, 0) + 1)
         self.seed = os.urandom(8)
-        self.facts = _measure_once()
+        self.facts = None
         self._ticks = time.ticks_ms()
         self._uptime_ms = 0
         self._tokens = 0
@@ -31,16 +31,20 @@ class Boot:
 _this: list = []
 
 
-# Measured at the first call; the modules that measure then leave the heap.
+# Measured at the first call.
 def this():
-    if not _this:
-        _this.append(Boot())
+    for _ in steps():
+        pass
     return _this[0]
 
 
-def _measure_once():
-    from . import firm
+# The same in small steps, for a board that runs an application; the modules that measure then leave
+# the heap.
+def steps():
+    if not _this:
+        _this.append(Boot())
+    if _this[0].facts is None:
+        from . import firm
 
-    facts = firm.measure()
-    forget("firm", "efuse", "efuse_table", "image", "ota")
-    return facts
+        _this[0].facts = yield from firm.measure()
+        forget("firm", "efuse", "efuse_table", "image", "ota")

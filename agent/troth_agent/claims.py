@@ -89,7 +89,7 @@ def settings_digest(interval_s, scheme, webrepl, ap):
 
 def _measurements(facts):
     out = []
-    for name in ("app", "code", "agent"):
+    for name in ("app", "code", "agent", "bootloader", "partitions"):
         digest = facts.get(name + "_digest")
         if digest is not None:
             out.append([_COMPONENT, cbor.encode({1: [name], 2: [1, digest]})])

@@ -9,32 +9,68 @@ from . import cbor, secrets
 
 _DIRECTORY = const(0x4000)
 _BLOCK = const(256)
+_MAX_SHADOWED = const(16)
 _CODE = (".py", ".mpy")
 _TEXT = (".py", ".json", ".txt", ".toml", ".ini", ".cfg", ".conf", ".env", ".pem", ".key")
+# built-in modules that MicroPython lets a file replace, and frozen ones that are looked for later
+_BUILT_IN = (
+    " array binascii bluetooth collections cryptolib errno hashlib heapq io json machine os "
+    "platform random re select socket struct time websocket "
+)
+_FROZEN = " asyncio ssl "
 
 
-# The code digest, the agent's digest (None when no file of it is in the tree) and the number of
-# literal secrets under `root`; `agent` is the directory of the agent's modules.
+# What was found under `root`, a file at a time.
+class Found:
+    def __init__(self):
+        self.code = None  # the code digest
+        self.agent = None  # the agent's, when files of it are in the tree
+        self.secrets = 0  # literal ones
+        self.shadowed = []  # built-in modules that a file takes the place of
+        self.webrepl_cfg = False
+
+
+# In steps; `agent` is the directory of the agent's modules.
 def survey(root, agent):
+    found = Found()
     code = []
-    hits = 0
     for path in _walk(root):
         if path.endswith(_CODE):
             code.append(path.encode())
+            _look(found, path)
         elif path.endswith(_TEXT):
-            hits += _read(root + path, None)
+            found.secrets += yield from _read(root + path, None)
+    found.shadowed.sort()
     code.sort(key=lambda path: (len(path), path))  # as their CBOR sorts
     prefix = agent.encode() + b"/"
     ours = [path for path in code if path.startswith(prefix)]
     whole, part = _Manifest(len(code)), _Manifest(len(ours))
     for path in code:
         digest = sha256()
-        hits += _read(root + path.decode(), digest)
+        found.secrets += yield from _read(root + path.decode(), digest)
         digest = digest.digest()
         whole.add(path, digest)
         if path in ours:
             part.add(path, digest)
-    return whole.digest(), part.digest() if ours else None, hits
+    found.code = whole.digest()
+    if ours:
+        found.agent = part.digest()
+    return found
+
+
+# `import` looks beside main.py before it takes a built-in module or a frozen one, and in /lib
+# before it takes a built-in one.
+def _look(found, path):
+    in_lib = path.startswith("/lib/")
+    name = path[5 if in_lib else 1 : path.rfind(".")]
+    if name.endswith("/__init__"):
+        name = name[:-9]
+    if name == "webrepl_cfg":
+        found.webrepl_cfg = True
+    word = " %s " % name
+    replaces = word in _BUILT_IN or (word in _FROZEN and not in_lib)
+    if replaces and name not in found.shadowed and len(found.shadowed) < _MAX_SHADOWED:
+        found.shadowed.append(name)
 
 
 # SHA-256 over the CBOR map { path => SHA-256 }, without ever holding the map.
@@ -84,4 +120,5 @@ def _read(path, digest):
                 digest.update(view[:size])
             if scanner is not None:
                 scanner.feed(view[:size])
+            yield 0
     return scanner.finish() if scanner is not None else 0

@@ -1,4 +1,4 @@
-# What cannot change before the next boot: the image that runs, fuses, update slots, encryption.
+# What cannot change before the next boot: what lies in flash, fuses, update slots, encryption.
 # Read once and then forgotten, so that its code costs no heap while the board works.
 import machine
 
@@ -6,9 +6,11 @@ import esp32
 
 from . import Trouble, efuse, image, ota
 
+_LOADERS = {"esp32": 0x1000, "esp32s2": 0x1000, "esp32c5": 0x2000, "esp32p4": 0x2000}
+
 
 def chip():
-    name = image.chip(_running())
+    name = image.chip(image.reader(_running()))
     if name is None:
         raise Trouble("image.unknown", "the running image names no known chip")
     return name
@@ -25,22 +27,48 @@ def _running():
     return esp32.Partition(esp32.Partition.RUNNING)  # type: ignore[arg-type]  # stub: str only
 
 
+# By claim name, in steps: reading megabytes takes its time.
 def measure():
     running = _running()
+    read, room = image.reader(running), running.info()[3]
     said = fuses()
     said["chip"] = chip()
-    measured = image.measure(running)
+    measured = yield from image.measure(read, room)
     if measured is None:
         raise Trouble("image.broken", "the running partition holds no whole image")
-    said["app_digest"] = measured[0]
-    secure_version = image.secure_version(running)
-    if secure_version is not None:
-        said["app_secver"] = secure_version
-    said.update(ota.read(running))
+    said["app_digest"], intact, end = measured
+    if intact is not None:
+        said["app_intact"] = intact
+    said["app_signers"], signed = image.signers(read, end, room)
+    if signed:
+        said["app_signed_digest"] = signed
+    said.update(image.describe(read))
+    update = yield from ota.read(running, said["secver_fuse"])
+    said.update(update)
     said["update_auth"] = "secure-boot" if said["updatable"] and said["secure_boot"] else "none"
     nvs = _nvs_encrypted(said["flash_enc"])
     if nvs is not None:
         said["nvs_enc"] = nvs
+    if not said["flash_enc"]:  # no partition, so read as it lies: noise under flash encryption
+        below = yield from _below(_LOADERS.get(said["chip"], 0))
+        said.update(below)
+    return said
+
+
+# What lies below the partitions: the boot loader and the table.
+def _below(loader):
+    import esp
+
+    found = image.table(esp.flash_read)
+    if found is None:
+        return {}
+    at, digest = found
+    said = {"partitions_digest": digest}
+    measured = yield from image.measure(
+        lambda offset, buf: esp.flash_read(loader + offset, buf), at - loader
+    )
+    if measured:
+        said["bootloader_digest"] = measured[0]
     return said
 
 

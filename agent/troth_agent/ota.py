@@ -11,7 +11,8 @@ _OTADATA = const(0)
 _STATES = {0: "new", 1: "pending", 2: "valid", 3: "invalid", 4: "aborted"}
 
 
-def read(running):
+# In steps, as reading the other slot takes its time. `least`: the fuses let nothing older start.
+def read(running, least):
     slots = _slots()
     otadata = esp32.Partition.find(esp32.Partition.TYPE_DATA, _OTADATA)
     subtype = running.info()[1]
@@ -19,11 +20,19 @@ def read(running):
         return {"updatable": False, "ota_state": "none", "fallback_slot": "none"}
     states = _states(otadata[0], len(slots))
     other = running.get_next_update()
+    state = states.get(other.info()[1] - _OTA_0)
+    fallback = yield from _fallback(other, state)
     return {
         "updatable": True,
         "ota_state": states.get(subtype - _OTA_0, "undefined"),
-        "fallback_slot": _fallback(other, states.get(other.info()[1] - _OTA_0)),
+        "fallback_slot": fallback,
+        "rollback_possible": fallback == "valid" and _version(other) >= least,
+        "reboot_pending": _next().info()[2] != running.info()[2],
     }
+
+
+def _next():
+    return esp32.Partition(esp32.Partition.BOOT)  # type: ignore[arg-type]  # stub: str only
 
 
 def _slots():
@@ -51,9 +60,14 @@ def _states(otadata, slots):
 
 # Could the boot loader fall back on this slot?
 def _fallback(slot, state):
-    if image.is_empty(slot):
+    read = image.reader(slot)
+    if image.is_empty(read):
         return "empty-fresh"
     if state in ("invalid", "aborted"):
         return "invalid"
-    measured = image.measure(slot)
-    return "valid" if measured and measured[1] else "invalid"
+    measured = yield from image.measure(read, slot.info()[3])
+    return "valid" if measured and measured[1] is not False else "invalid"
+
+
+def _version(slot):
+    return image.describe(image.reader(slot)).get("app_secver", 0)

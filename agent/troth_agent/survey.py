@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import esp32
 
-from . import boot, claims, identity, nvs
+from . import VERSION, boot, claims, identity, nvs
 
 # wifi_auth_mode_t; a mode without a word is not said
 _WIFI = {
@@ -35,7 +35,8 @@ def facts(board, found):
     said["webrepl_on"] = _webrepl_on()
     said.update(_wifi())
     said.update(_link(board))
-    _count(said, settings.get("soft_key", True), *found)
+    said["ble_on"] = _ble_on()
+    _count(said, settings.get("soft_key", True), found)
     if "ap_auth" in said or not said["ap_on"]:
         said["cfg_digest"] = claims.settings_digest(
             settings["interval_s"],
@@ -46,12 +47,16 @@ def facts(board, found):
     return said
 
 
-def _count(said, soft_key, code, agent, literals):
-    said["code_digest"] = code
-    if agent and not identity.frozen():
-        said["agent_digest"] = agent
+def _count(said, soft_key, found):
+    said["code_digest"] = found.code
+    said["shadowed"] = found.shadowed
+    said["webrepl_cfg_present"] = found.webrepl_cfg
+    said["agent_version"] = VERSION
+    said["agent_frozen"] = identity.frozen()
+    if found.agent and not said["agent_frozen"]:
+        said["agent_digest"] = found.agent
     if "nvs_enc" in said:
-        exposed = 0 if _is_encrypted("vfs") else literals
+        exposed = 0 if _is_encrypted("vfs") else found.secrets
         said["plain_secrets"] = exposed + (0 if said["nvs_enc"] or not soft_key else 1)
 
 
@@ -78,6 +83,14 @@ def _webrepl_on():
     if module is None:
         return False
     return bool(getattr(module, "listen_s", None) or getattr(module, "client_s", None))
+
+
+def _ble_on():
+    try:
+        import bluetooth
+    except ImportError:  # a build without it
+        return False
+    return bluetooth.BLE().active()
 
 
 def _wifi():
