@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import json
+import shutil
+import ssl
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -13,20 +16,26 @@ from pathlib import Path
 from typing import Any
 
 import cbor2
+import httpx
 import pytest
 from cryptography.hazmat.primitives import serialization
 
-import agent_support  # noqa: F401
 import forge
 import house
 from agent_server import Authority, authority, server_pem
+from agent_support import AGENT
 from brokers import VERIFIER, Broker, broker
+from emulated import Stage, boards
+from test_serve import serving
+from troth.core.device import Lifecycle, Profile, Provisioning
+from troth.factory.home import make_home
+from troth.factory.serial import Board, quiet
 from troth.ingest.broker import find_broker
 from troth.ingest.http import Api
 from troth.ingest.mqtt import Courier
 from troth.ingest.pipeline import Pipeline, wall_clock
 from troth.settings import Mqtt
-from troth.store import Store, StoreUnavailable
+from troth.store import DeviceRow, KeyRow, Store, StoreUnavailable
 from troth.trouble import Trouble
 from troth_agent import Trouble as AgentTrouble
 from troth_agent import receipt
@@ -36,6 +45,8 @@ BOARDS = {seed: forge.Device(seed) for seed in (1, 2)}
 PASSWORDS = {VERIFIER: "verifier's word"} | {
     board.ueid.hex(): f"word of {seed}" for seed, board in BOARDS.items()
 }
+ON_THE_VM = {"asks": "02543204000001"}  # emulated boards of these serial numbers
+PASSWORDS |= {ueid: f"word of {name}" for name, ueid in ON_THE_VM.items()}
 _POINT = house.ear_key().public_key().public_numbers()
 POINT = _POINT.x.to_bytes(32, "big") + _POINT.y.to_bytes(32, "big")
 
@@ -45,6 +56,7 @@ class Place:
 
     def __init__(self, road: Broker, ca: Authority, pipeline: Pipeline) -> None:
         self.road, self.pipeline, self.store = road, pipeline, pipeline.store
+        self.der = ca.der
         self.context = connection.trust(ca.der)
         self.ca = road.at / "ca.pem"
         self.ca.write_bytes(ca.certificate.public_bytes(serialization.Encoding.PEM))
@@ -312,3 +324,62 @@ def test_the_environment_names_user_and_password_and_no_text_shows_them() -> Non
     found = find_broker(Mqtt("mqtts://[::1]", user="troth", password_file="/nowhere"), environ)
     assert (found.host, found.port, found.user) == ("[::1]", 8883, "someone")
     assert "s3cret" not in f"{found} {found!r}"
+
+
+@pytest.mark.parametrize("road", ["nats"], indirect=True)
+def test_serve_reads_the_broker_from_troth_toml_and_tells_its_health(
+    place: Place, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    make_home(home)
+    Store.open(f"sqlite:///{home / 'troth.db'}", create=True).close()
+    (home / "word").touch(0o600)
+    (home / "word").write_text(PASSWORDS[VERIFIER])
+    shutil.copy(place.ca, home / "broker-ca.pem")
+    with (home / "troth.toml").open("a") as toml:
+        toml.write(f'[mqtt]\nurl = "{place.road.url}"\nca = "broker-ca.pem"\n')
+        toml.write('user = "troth"\npassword_file = "word"\n')
+    trusted = ssl.create_default_context(cafile=str(home / "certs/dev/ca.pem"))
+    with serving(home) as (_, said), httpx.Client(verify=trusted) as client:
+        url = said["attest"] + "/healthz"
+        eventually(lambda: client.get(url).json()["mqtt"] == "connected")
+        assert client.get(url).json()["status"] == "ok"
+
+
+@pytest.mark.vm
+@pytest.mark.parametrize("road", ["nats"], indirect=True)
+def test_emulated_boards_report_and_are_given_receipts(place: Place, tmp_path: Path) -> None:
+    with boards(tmp_path, scenario=scenario(place, tmp_path)) as stage, place.serving():
+        kids = {name: enrolled(stage, place.store, name) for name in ON_THE_VM}
+        for device in kids.values():
+            eventually(lambda device=device: len(place.store.evidences(device)) > 1, 60)
+    assert not place.store.rejections()
+
+
+def scenario(place: Place, at: Path) -> str:
+    said = ""
+    for number, (name, ueid) in enumerate(ON_THE_VM.items(), 1):
+        files = at / name
+        skip = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(AGENT / "troth_agent", files / "lib/troth_agent", ignore=skip)
+        shutil.copy(AGENT / "main.py", files)
+        (files / "ca.der").write_bytes(place.der)
+        settings = {"oemid": "0a1b2c", "hwmodel": "lamp", "swname": "lamp", "swversion": "1.0.0"}
+        settings |= {"interval_s": 1, "link": "mqtts", "url": place.road.url, "ca": "/ca.der"}
+        settings |= {"password": PASSWORDS[ueid]}
+        (files / "troth.json").write_text(json.dumps(settings))
+        said += f'[[board]]\nname = "{name}"\nserial = {number}\nfiles = "{name}"\n'
+    return said
+
+
+def enrolled(stage: Stage, store: Store, name: str) -> str:
+    """Enrol an emulated board, then let it go."""
+    with quiet(), Board.open(stage.port(name), restart=True) as board:
+        said = board.agent("enroll()")
+        board.reset()
+    ident, ueid = store.new_device_id(), "02" + said["mac"]
+    row = DeviceRow(ident, name, ueid, said["mac"], "lamp", said["chip"], Lifecycle.ACTIVE)
+    key = KeyRow(bytes.fromhex(said["kid"]), ident, ueid, bytes.fromhex(said["public_key"]), -7)
+    store.enroll(row, key, at=wall_clock())
+    store.add_provisioning(ident, Provisioning(wall_clock(), Profile.P0, said["fuses"], bytes(32)))
+    return ident
