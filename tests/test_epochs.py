@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,16 +14,23 @@ import cbor2
 import httpx
 import jwt
 import pytest
+from starlette.testclient import TestClient
 
 import forge
 import house
+from troth.cli import root
+from troth.cli.output import run
 from troth.core.freshness import LATE_S, Freshness
 from troth.core.verdict import State
+from troth.fleet.device import view_device
+from troth.fleet.offline import verify_bytes
+from troth.fleet.words import iso
 from troth.ingest.bounds import Bounds
 from troth.ingest.epochs import Epochs
 from troth.ingest.http import EPOCH, EVIDENCE, Api
 from troth.ingest.pipeline import BUNDLE, Pipeline
 from troth.store import Store
+from troth.web.app import pages
 
 PERIOD = 900
 ACCEPTED, WANTED, REFUSED, LATE = range(4)
@@ -330,3 +339,53 @@ def test_a_session_s_answer_is_not_one_to_a_handle_and_the_reverse(at: House) ->
     assert told == {"status": REFUSED, "code": "nonce.unknown"}
     told = pipeline.submit(challenge.session, at.board.bundle(at.handle(), counter=1))
     assert told.why.code == "nonce.replayed"
+
+
+# --- how it is shown -------------------------------------------------------------------------
+
+
+def test_late_reports_are_shown_apart_and_say_when_they_were_given(
+    at: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = at.handle()
+    at.clock.now += 3 * PERIOD
+    at.report(at.board.bundle(at.handle(), counter=9))
+    at.report(at.board.bundle(old, counter=3))
+    view = view_device(at.pipeline().context, house.duties(), at.board.name, now=at.clock.now)
+    assert [row.counter for row in view.reports] == [9]
+    assert [row.counter for row in view.late] == [3]
+
+    def troth(*words: str) -> str:
+        monkeypatch.setattr(sys, "argv", ["troth", *words, "--db", at.store.url])
+        assert run(root) == 0
+        return capsys.readouterr().out
+
+    assert "1 report came late" in troth("device", "show", at.board.name)
+    assert "CAME LATE" in troth("device", "history", at.board.name)
+    assert "everybody's challenge" in troth("evidence", "show", "1")
+    assert f"given after {iso(house.NOW)}: history" in troth("evidence", "show", "2")
+    said = json.loads(troth("device", "history", at.board.name, "--json"))
+    assert [row["freshness"] for row in said["late"]] == ["late"]
+
+    page = TestClient(pages(at.store, house.duties(), house.POLICY, clock=at.clock))
+    assert "Came late" in page.get(f"/devices/{at.board.name}").text
+    assert "no longer when it came" in page.get("/evidence/2").text
+
+
+@pytest.mark.parametrize("counter", [9, 3], ids=["that counted", "that came late"])
+def test_offline_a_report_is_judged_as_it_was_when_it_came(at: House, counter: int) -> None:
+    old = at.handle()
+    at.clock.now += PERIOD
+    at.report(at.board.bundle(old, counter=9))
+    at.clock.now += 2 * PERIOD
+    at.report(at.board.bundle(old, counter=3))
+    row = next(row for row in at.store.evidences(at.device) if row.counter == counter)
+    opinion = verify_bytes(
+        at.store,
+        house.POLICY,
+        house.duties(),
+        row.raw,
+        now=row.received,
+        nonce=bytes.fromhex(row.session),
+    )
+    assert (opinion.state, opinion.fresh) == (row.state, True)

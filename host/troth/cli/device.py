@@ -117,6 +117,11 @@ def show(ref: str, everything: bool, as_of: int | None) -> int:
     hidden = len(view.proofs) - len(shown)
     if hidden:
         print(f"\n{count(hidden, 'further duty', 'further duties')}: --all shows them")
+    if view.late:
+        print(f"\n{count(len(view.late), 'report')} came late: history, not what is now:")
+        for each in view.late:
+            print(f"    given after {iso(each.given)}, came {iso(each.received)}", end="")
+            print(f"  evidence {each.id}: {each.state.value} then")
     if view.rejections:
         print(f"\n{count(len(view.rejections), 'message')} of this key refused, none believed:")
         for refused in view.rejections:
@@ -136,6 +141,7 @@ def history(ref: str, duty: str | None) -> int:
     with open_desk() as desk:
         row = find_device(desk.store, ref)
         intervals = desk.store.history(row.id, duty=duty)
+        late = desk.store.evidences(row.id, limit=500, late=True)
         states = desk.store.state_history(row.id)
     if wants_json():
         print_json(
@@ -145,6 +151,7 @@ def history(ref: str, duty: str | None) -> int:
                 "name": row.name,
                 "states": [documents.state(each) for each in states],
                 "duties": [documents.interval(each) for each in intervals],
+                "late": [documents.report(each) for each in late],
             }
         )
         return OK
@@ -170,4 +177,18 @@ def history(ref: str, duty: str | None) -> int:
             for each in intervals
         ),
     )
+    if late:
+        print()
+        print_table(
+            ("GIVEN AFTER", "CAME LATE", "STATE THEN", "EVIDENCE"),
+            (
+                (
+                    iso(each.given),
+                    iso(each.received),
+                    f"{STATE_GLYPH[each.state]} {each.state.value}",
+                    each.id,
+                )
+                for each in late
+            ),
+        )
     return OK

@@ -93,6 +93,7 @@ def device(view: DeviceView) -> dict[str, Any]:
             "failing": list(view.provisioning.failing),
         },
         "reports": [report(each) for each in view.reports],
+        "late": [report(each) for each in view.late],
         "rejections": [rejection(each) for each in view.rejections],
     }
 
@@ -136,8 +137,11 @@ def report(row: EvidenceRow) -> dict[str, Any]:
     return {
         "id": row.id,
         "received": iso(row.received),
+        "given": iso(row.given),
+        "freshness": row.freshness.value,
         "state": row.state.value,
         "boot": row.boot_count,
+        "counter": row.counter,
         "uptime_s": row.uptime_s,
         "set": row.set_digest.hex(),
         "kid": row.key_id.hex(),

@@ -8,6 +8,7 @@ from typing import IO, TYPE_CHECKING, Any
 import click
 
 from ..core.duties import Outcome
+from ..core.freshness import Freshness
 from ..core.verdict import State
 from ..fleet.words import STATE_GLYPH, iso, plain
 from . import documents
@@ -87,6 +88,12 @@ def show(eid: str, raw: bool, diag: bool) -> int:
     print(f"  signature  {view.algorithm}, good under key {row.key_id.hex()} (epoch {row.epoch})")
     if view.challenge:
         print(f"  answers    nonce {view.challenge.nonce.hex()}")
+    if row.freshness is Freshness.EPOCH:
+        print(f"  fresh      since {iso(row.given)}: it answers everybody's challenge of then")
+    elif row.freshness is Freshness.LATE:
+        print(
+            f"  late       given after {iso(row.given)}: history, and nothing now follows from it"
+        )
     print(f"  boot       {row.boot_count}, up {row.uptime_s} s")
     print(f"  set        {row.set_digest.hex()}, {len(view.set_bytes)} bytes")
     print(f"  release    {plain(view.release.version) if view.release else 'none of this model'}")

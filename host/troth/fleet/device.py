@@ -70,6 +70,7 @@ class DeviceView:
     keys: tuple[KeyRow, ...]
     provisioning: Provisioning | None
     reports: tuple[EvidenceRow, ...]
+    late: tuple[EvidenceRow, ...]  # history: they say nothing of now
     rejections: tuple[RejectionRow, ...]
     as_of: int
 
@@ -117,7 +118,10 @@ def view_device(
     moment = now if as_of is None else as_of
     written = store.state(row.id, as_of=as_of)
     proofs = _proofs(context, catalogue, row, written, moment, as_of)
-    reports = tuple(e for e in store.evidences(row.id, limit=20) if e.received <= moment)
+    reports, late = (
+        tuple(e for e in store.evidences(row.id, limit=20, late=came_late) if e.received <= moment)
+        for came_late in (False, True)
+    )
     state = written.state if written else State.UNKNOWN
     return DeviceView(
         row=row,
@@ -134,6 +138,7 @@ def view_device(
         keys=store.keys(row.id),
         provisioning=store.provisioning(row.id),
         reports=reports,
+        late=late,
         rejections=tuple(r for r in store.rejections(row.id, limit=20) if r.at <= moment),
         as_of=moment,
     )
@@ -158,7 +163,7 @@ def sentence(
     if not reports:
         return "It has not reported yet."
     if state is State.STALE:
-        return f"Silent: its last evidence came {ago(reports[0].received, now)}; nothing since."
+        return f"Silent: its last evidence is of {ago(reports[0].given, now)}; nothing since."
     if failing:
         since = min(proof.failing_since or proof.since for proof in failing)
         why = failing[0].said.because.rstrip(".")

@@ -11,10 +11,11 @@ from typing import Any
 from ..core.claims import DeviceClaims, Token
 from ..core.device import fuse_regressions
 from ..core.duties import Facts
-from ..core.freshness import Challenge
+from ..core.freshness import Challenge, Freshness
 from ..core.reference import Release
 from ..core.verdict import Catalogue, judge
 from ..formats import eat
+from ..store import Store
 from ..store.rows import DeviceRow, EvidenceRow, KeyRow
 from ..trouble import Trouble
 from .asks import Ask, asks
@@ -119,7 +120,7 @@ def view_evidence(
     else:
         claims = compare(facts, catalogue, labels(context, device)) if facts else ()
         words = "what is released, approved and asked today"
-    challenge = store.challenge(row.session)
+    challenge = _challenge(store, row)
     raw_set = store.set_raw(row.set_digest)
     return EvidenceView(
         row=row,
@@ -128,7 +129,7 @@ def view_evidence(
         against=words,
         release=facts.r.release if facts else None,
         key=store.key(row.key_id),
-        challenge=challenge.challenge if challenge else None,
+        challenge=challenge,
         previous=before.id if before else None,
         set_bytes=raw_set.raw if raw_set else b"",
         diag=diag(row.raw),
@@ -251,8 +252,21 @@ def _facts(context: Context, row: EvidenceRow) -> Facts | None:
         boot_seed=row.boot_seed,
         set_digest=row.set_digest,
         issued_at=row.issued_at,
+        counter=row.counter,
     )
-    return context.facts(unit, row.epoch, token, known, now=row.received)
+    late = row.freshness is Freshness.LATE
+    return context.facts(
+        unit, row.epoch, token, known, now=row.received, given=row.given, late=late
+    )
+
+
+def _challenge(store: Store, row: EvidenceRow) -> Challenge | None:
+    """What it answers; a session's is not kept for long, an epoch handle stands in the row."""
+    if row.freshness is not Freshness.CHALLENGE:
+        handle = bytes.fromhex(row.session)
+        return Challenge(row.session, handle, row.given, row.received, spent=True)
+    kept = store.challenge(row.session)
+    return kept.challenge if kept else None
 
 
 def _previous(context: Context, row: EvidenceRow) -> EvidenceRow | None:

@@ -93,7 +93,22 @@ def verify_bytes(
             raise Trouble("internal", "attributed without a signer")
     except Rejected as err:
         return Opinion(None, err, device, fresh)
-    facts = context.facts(signer.unit, signer.epoch, report.token, known, now=now)
+    handle = store.handle(report.token.nonce)
+    if handle is None:
+        facts = context.facts(signer.unit, signer.epoch, report.token, known, now=now)
+    else:  # as it was judged when it came
+        late = now >= handle.expires or context.overtaken(
+            signer.key.device, signer.epoch, report.token
+        )
+        facts = context.facts(
+            signer.unit,
+            signer.epoch,
+            report.token,
+            known,
+            now=min(now, handle.expires) if late else now,
+            given=handle.issued,
+            late=late,
+        )
     return Opinion(judge(facts, catalogue), None, device, fresh)
 
 

@@ -94,7 +94,7 @@ def _unit(
         failing_since=min(own, default=state.since if state and failing else None),
         mandatory=frozenset(state.mandatory) if state else frozenset(),
         regimes=state.regimes if state else (),
-        last_evidence=last.received if last else None,
+        last_evidence=last.given if last else None,
         profile=line.profile.value if line else "P0",
         registration=unit,
     )

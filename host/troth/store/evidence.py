@@ -223,9 +223,16 @@ def one(conn: Connection, ident: int) -> EvidenceRow | None:
 
 
 def of(
-    conn: Connection, device: str, limit: int, before: int | None, since: int | None
+    conn: Connection,
+    device: str,
+    limit: int,
+    before: int | None,
+    since: int | None,
+    late: bool | None,
 ) -> tuple[EvidenceRow, ...]:
     asked = select(_evidence).where(_evidence.c.device == device)
+    if late is not None:
+        asked = asked.where(~_COUNTS if late else _COUNTS)
     if before is not None:
         asked = asked.where(_evidence.c.id < before)
     if since is not None:

@@ -119,6 +119,10 @@ class Reading:
         """The last of each kind, source and subject."""
         return self._read(feeds.current)
 
+    def feed_document(self, ident: int) -> bytes:
+        """What one feed brought, as it was normalised."""
+        return self._read(lambda conn: feeds.document(conn, ident))
+
     def incidents(self) -> tuple[IncidentRow, ...]:
         """All that ever were, in the order in which they became known."""
         return self._read(feeds.incidents)
@@ -144,10 +148,19 @@ class Reading:
         return self._read(lambda conn: evidence.one(conn, ident))
 
     def evidences(
-        self, device: str, *, limit: int = 50, before: int | None = None, since: int | None = None
+        self,
+        device: str,
+        *,
+        limit: int = 50,
+        before: int | None = None,
+        since: int | None = None,
+        late: bool | None = None,
     ) -> tuple[EvidenceRow, ...]:
-        """Reports of a device, newest first; `before` is an id, `since` an instant."""
-        return self._read(lambda conn: evidence.of(conn, device, limit, before, since))
+        """Reports of a device, as they came, newest first; `before` is an id, `since` an instant.
+
+        `late`: only those that came late, or only those that did not.
+        """
+        return self._read(lambda conn: evidence.of(conn, device, limit, before, since, late))
 
     def latest_evidence(self, device: str, as_of: int | None = None) -> EvidenceRow | None:
         """The newest report of a device, or the newest up to an instant; late ones never are."""
