@@ -9,7 +9,7 @@ import micropython
 from micropython import const
 
 from . import Trouble, attest, identity, nvs
-from .link import ACCEPTED, WANTED, connection
+from .link import REFUSED, WANTED, connection
 
 _MAX_PAUSE_S = const(900)
 _MAX_ASKED_S = const(3600)  # what a server may ask at most
@@ -24,17 +24,17 @@ def report(the_board, key, known=None):
     if not the_board.settings["url"]:
         raise Trouble("link.none", "no server in /troth.json: this board answers over serial only")
     for _ in range(2):
-        claims_set = the_board.claims_set()
-        yield 0
-        road = _road(the_board.settings)
+        claims_set = yield from the_board.steps()
+        link = road(the_board.settings)
         context = connection.trust(the_board.ca())
         signer = key()
-        link = yield from road.open(the_board.settings, context, identity.ueid())
+        link = yield from link.open(the_board.settings, context, identity.ueid())
         try:
             nonce = yield from link.challenge()
             if link.tls_version() == nvs.recall(nvs.TLS, 0):
                 evidence = attest.Evidence(claims_set, the_board.session(), signer, nonce)
-                return (yield from _deliver(link, evidence, known))
+                yield from deliver(link, evidence, known)
+                return evidence.digest
             nvs.remember(nvs.TLS, link.tls_version())
         finally:
             link.close()
@@ -42,7 +42,7 @@ def report(the_board, key, known=None):
 
 
 # The module of the link that the settings name.
-def _road(settings):
+def road(settings):
     if settings["scheme"] == "mqtts":
         from .link import mqtt
 
@@ -56,32 +56,35 @@ def _road(settings):
     return http
 
 
-def _deliver(link, evidence, known):
-    bundle = known is not None and known != evidence.digest
-    answer = yield from link.deliver(evidence.bundle() if bundle else evidence.bare())
-    if answer == WANTED and not bundle:
-        answer = yield from link.deliver(evidence.bundle())
+# The form in which the verifier took it.
+def deliver(link, evidence, known):
+    message = evidence.bundle() if known not in (None, evidence.digest) else evidence.bare()
+    answer = yield from link.deliver(message)
+    if answer == WANTED and known in (None, evidence.digest):
+        message = evidence.bundle()
+        answer = yield from link.deliver(message)
     if answer == WANTED:
         raise Trouble("link.reply", "the verifier has the claims-set and still asks for it")
-    if answer != ACCEPTED:
-        raise Trouble("link.refused", "the verifier refused the report")
-    return evidence.digest
+    if answer == REFUSED:
+        raise Trouble("link.refused", "the verifier refused the report: " + link.why)
+    return message
 
 
 # Report after report. `next` is one of them, as steps, and gives the ms until it is time for
 # another; None from a board that nobody has provisioned.
 class Rounds:
-    def __init__(self, board, key):
+    def __init__(self, board, key, failures=0):
         self._board = board
         self._key = key
         self._known = None
-        self._failures = 0
+        self._failures = failures
+        self._away = None
 
     def next(self):
         asked_s = 0
         try:
             now = self._board()
-            self._known = yield from report(now, self._key, self._known)
+            self._known = yield from self._report(now)
             self._failures = 0
             return now.settings["interval_s"] * 1000
         except Trouble as err:
@@ -98,6 +101,16 @@ class Rounds:
         gc.collect()
         self._failures += 1
         return pause_ms(self._failures, asked_s)
+
+    # Most boards never load what only a board that sleeps or was away needs.
+    def _report(self, now):
+        if not now.settings["url"] or not ("fresh" in now.settings or "spool" in now.settings):
+            return report(now, self._key, self._known)
+        if self._away is None:
+            from . import away
+
+            self._away = away.Away()
+        return self._away.report(now, self._key, self._known)
 
 
 # Between one second and a bound that doubles up to a quarter of an hour, at random so that a fleet

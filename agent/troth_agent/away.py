@@ -1,0 +1,123 @@
+# Reports of a board that sleeps or was away. They answer an epoch handle, which is good for a while
+# and for everybody, where a challenge cannot be had; and with a spool none is forgotten before the
+# verifier has signed that it is on its disk.
+import time
+from hashlib import sha256
+
+from micropython import const
+
+from . import Trouble, attest, decode, forget, identity, loop, nvs
+from .link import ACCEPTED, LATE, connection
+from .spool import ROUTINE, Spool
+
+_BATCH = const(8)  # digests of one receipt
+_ROUTINE_MS = const(900_000)  # flash wears: no more than one routine report in that time
+_EPOCH_S = const(21600)  # nor a new handle, which is there for a start without network
+
+
+class Away:
+    def __init__(self):
+        self._epoch = None
+        self._put_ms = None
+        self._refused = []
+
+    # As loop.report(). Whatever fails on the way, a spool then has the report.
+    def report(self, the_board, key, known=None):
+        settings = the_board.settings
+        for _ in range(2):
+            claims_set = yield from the_board.steps()
+            spool = Spool(the_board.root) if "spool" in settings else None
+            try:
+                done = yield from self._online(the_board, key, claims_set, known, spool)
+            except (OSError, Trouble):
+                if spool:
+                    yield 1000  # one signature a second
+                    self._keep(the_board, key, claims_set, spool)
+                raise
+            if done:
+                return sha256(claims_set).digest()
+        raise Trouble("link.tls", "the server takes another version of TLS each time")
+
+    # False when the version of TLS is not the one that the claims-set tells.
+    def _online(self, the_board, key, claims_set, known, spool):
+        settings = the_board.settings
+        road = loop.road(settings)
+        context = connection.trust(the_board.ca())
+        signer = key()
+        link = yield from road.open(settings, context, identity.ueid())
+        try:
+            nonce = self._take((yield from link.epoch()), spool)
+            if link.tls_version() != nvs.recall(nvs.TLS, 0):
+                nvs.remember(nvs.TLS, link.tls_version())
+                return False
+            if spool:
+                yield from self._drain(link, settings["receipt_key"], spool)
+            if "fresh" not in settings:
+                nonce = yield from link.challenge()
+            evidence = attest.Evidence(claims_set, the_board.session(), signer, nonce)
+            message = yield from loop.deliver(link, evidence, known)
+            if spool:
+                digest = sha256(message).digest()
+                if digest not in (yield from _confirmed(link, settings["receipt_key"], [digest])):
+                    raise Trouble("receipt.missing", "the verifier did not confirm the report")
+            return True
+        finally:
+            link.close()
+
+    # The handle out of the verifier's message.
+    def _take(self, message, spool):
+        handle, issued, _ = decode.epoch(message)
+        self._epoch = handle
+        if spool:
+            old = spool.epoch()
+            if old is None or not 0 <= issued - decode.epoch(old)[1] < _EPOCH_S:
+                spool.keep_epoch(message)
+        return handle
+
+    def _keep(self, the_board, key, claims_set, spool):
+        digest = sha256(claims_set).digest()
+        kind = spool.kind(digest)
+        now = time.ticks_ms()
+        if kind == ROUTINE and self._put_ms is not None:
+            since = time.ticks_diff(now, self._put_ms)
+            if 0 <= since < _ROUTINE_MS:
+                return
+        if self._epoch is None:
+            message = spool.epoch()
+            if message is None:
+                return  # never was there a verifier to give one
+            self._epoch = decode.epoch(message)[0]
+        evidence = attest.Evidence(claims_set, the_board.session(), key(), self._epoch)
+        spool.put(evidence.bare() if kind == ROUTINE else evidence.bundle(), kind, digest)
+        self._put_ms = now
+
+    # All that the spool holds, in order. One that the verifier does not take stays, and is not
+    # offered again before the next start.
+    def _drain(self, link, key, spool):
+        names = [name for name in spool.names() if name not in self._refused]
+        if names:
+            print("troth: %d reports wait, %d were dropped" % (len(names), spool.dropped()))
+        sent = {}
+        for name in names:
+            evidence = spool.read(name)
+            answer = yield from link.deliver(evidence)
+            if answer in (ACCEPTED, LATE):
+                sent[sha256(evidence).digest()] = name
+            else:
+                print("troth: [spool.refused] %s" % (link.why or "its claims-set is not known"))
+                self._refused.append(spool.demote(name))
+            if len(sent) == _BATCH or name == names[-1]:
+                for digest in (yield from _confirmed(link, key, list(sent))) if sent else ():
+                    if digest in sent:
+                        spool.free(sent.pop(digest))
+                sent = {}
+
+
+def _confirmed(link, key, digests):
+    message = yield from link.receipt(digests)
+    from . import receipt
+
+    try:
+        return receipt.read(message, key, identity.ueid())
+    finally:
+        forget("receipt")
