@@ -42,6 +42,49 @@ for i in range(20):
     print(evidence.bare().hex(), evidence.bundle().hex())
 """
 
+# what a broker may send: packets in order, and then bytes that nobody would
+NOISE = """
+from hashlib import sha256
+from troth_agent import Trouble
+from troth_agent.link import mqtt
+
+DRAWN = b"\\xa2\\4\\x1a\\x6a\\0\\0\\0\\x0a\\x58\\x20" + bytes(32)
+GOOD = (b"\\x20\\x02\\0\\0", b"\\x90\\x05\\0\\1\\0\\0\\0", b"\\x40\\x02\\0\\2",
+        b"\\x30\\x45\\0\\x19troth/v1/d/02aa/challenge" + DRAWN)
+
+class Wire:
+    def __init__(self, said):
+        self.said = said
+    def read(self, size):
+        part = self.said[:size]
+        self.said = self.said[size:]
+        return part
+    def write(self, part):
+        return len(part)
+    def close(self):
+        pass
+
+def outcome(said):
+    link = mqtt.Link((Wire(b""), Wire(said)), b"02aa")
+    try:
+        for _ in link.greet(None, None):
+            pass
+        for _ in link.challenge():
+            pass
+        return "a challenge"
+    except Trouble as err:
+        return err.code + err.text
+    except OSError as err:
+        return "OSError %s" % err.args[0]
+
+for i in range(300):
+    noise = sha256(b"%d" % i).digest() + sha256(b"+%d" % i).digest()
+    good = b"".join(GOOD[: i % 5])
+    print(i, outcome(good + noise[: i % 64]))
+    at = i % (len(good) + 1)
+    print(i, outcome(good[:at] + noise[:1] + good[at + 1 :]))
+"""
+
 STAND_INS = """
 import sys
 class Stand:
@@ -118,6 +161,17 @@ def test_micropython_and_cpython_make_the_same_evidence(machine: vm.Vm) -> None:
     on_board = run(machine, STAND_INS + SAME)
     assert on_board == out.getvalue()
     assert on_board.count("\n") == 20
+
+
+def test_noise_from_a_broker_ends_alike_on_micropython_and_cpython(machine: vm.Vm) -> None:
+    out = io.StringIO()
+    with contextlib.redirect_stdout(out):
+        exec(compile(NOISE, "noise", "exec"), {})
+    on_board = run(machine, STAND_INS + NOISE)
+    assert on_board == out.getvalue()
+    assert {"a challenge", "OSError 104"} < {
+        line.split(" ", 1)[1] for line in on_board.splitlines()
+    }
 
 
 def test_a_blinded_signature_of_the_vm_proves_itself(machine: vm.Vm) -> None:
