@@ -1,12 +1,15 @@
 # Troth's agent: a board gives its word. Nothing is imported or done before it is asked for.
 import gc
 import sys
+import time
 
 import micropython
 from micropython import const
 
 VERSION = "0.1.0"
 _NONCE_BYTES = const(32)
+_SIGN_MS = const(1000)
+_SLEEPY = const(9)  # failures in a row that a board assumes which forgets them in its sleep
 
 
 # What went wrong, for a machine (`code`) and for a person (`text`), never a secret; and for how
@@ -70,8 +73,33 @@ def answer(nonce, bundle=True):
     from . import attest
 
     board = _board()
-    evidence = attest.Evidence(board.claims_set(), board.session(), _key(), nonce)
+    claims_set = board.claims_set()
+    _pace()
+    evidence = attest.Evidence(claims_set, board.session(), _key(), nonce)
     return evidence.bundle() if bundle else evidence.bare()
+
+
+_signed: list = []
+
+
+# Nobody gets more than one signature a second. The loop's pauses see to that by themselves.
+def _pace():
+    now = time.ticks_ms()
+    wait = _SIGN_MS - time.ticks_diff(now, _signed[0]) if _signed else 0
+    if 0 < wait <= _SIGN_MS:
+        time.sleep_ms(wait)
+    _signed[:] = [time.ticks_ms()]
+
+
+_declared: dict = {}  # label -> value
+
+
+# What nobody but the application's maker can say of it: declared.py has the names.
+def declare(**said):
+    from . import declared
+
+    declared.add(_declared, said)
+    forget("declared")
 
 
 # Closes the prompt of a hardened build for good, then restarts.
@@ -93,6 +121,25 @@ def run(feed=None):
     from . import loop
 
     loop.run(_board, _key, feed)
+
+
+# The same as a task in the application's asyncio loop, which goes on meanwhile; cancel it to stop.
+def start(feed=None):
+    import asyncio
+
+    from . import task
+
+    return asyncio.create_task(task.run(_board, _key, feed))
+
+
+# For a board that sleeps deeply: one report, and the seconds to sleep before the next. None from a
+# board that nobody has provisioned.
+def once(feed=None):
+    _settle()
+    from . import loop
+
+    ms = loop.finish(loop.Rounds(_board, _key, _SLEEPY).next(), feed)
+    return None if ms is None else ms // 1000
 
 
 # The loop has the board to itself: from here on only the agent is compiled, and line numbers would
