@@ -1,6 +1,7 @@
 """One order of keys, signatures and fuses: planned for nine chips, walked on virtual ones.
 
-`make boards` walks it on all nine (TROTH_BOARDS=all); here one chip does, for espefuse is slow.
+`make boards` walks it on all nine (TROTH_BOARDS=all); here one chip does, for espefuse is slow. The
+hardened chip is then started, enrolled by what its line burned, heard and judged.
 """
 
 from __future__ import annotations
@@ -19,14 +20,23 @@ from click.testing import CliRunner, Result
 
 import agent_support  # noqa: F401
 from emulator import bootrom, chips
+from line import compliant, release, running, served, troth, wait_for
+from troth.bundled import bundled
 from troth.cli import root
+from troth.core.duties import Outcome
+from troth.core.verdict import State
 from troth.factory import harden as work
 from troth.factory.hardening import Chip, Step, chip_ids, images, load_chip, plan
+from troth.store import Store
 from troth.trouble import Trouble
 from troth_agent import efuse
 
+DEMO = bundled("boards") / "emulator" / "demo" / "therm-v2"
 CHIPS = chip_ids()
-WALKED = CHIPS if os.environ.get("TROTH_BOARDS") == "all" else ["esp32c3"]
+WALKED = [
+    pytest.param(chip, marks=pytest.mark.xdist_group(chip))
+    for chip in (CHIPS if os.environ.get("TROTH_BOARDS") == "all" else ["esp32c3"])
+]
 BURNING = ["keys", "flash-encryption", "boot-digest", "secure-boot", "lock", "seal"]
 
 
@@ -255,7 +265,9 @@ def walked(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path, dict[str, Any]]:
     folder = tmp_path_factory.mktemp(request.param)
-    done = harden(request.param, "--virtual", str(folder))
+    troth(folder, "init", str(folder / "home"))
+    argv = ["--home", str(folder / "home"), "--json", "board", "harden", "--chip", request.param]
+    done = CliRunner().invoke(root, [*argv, "--virtual", str(folder)])
     assert done.exception is None, (done.output, vars(done.exception))
     return request.param, folder, json.loads(done.output)
 
@@ -265,6 +277,7 @@ def test_a_virtual_chip_is_hardened_to_the_end(walked: tuple[str, Path, dict[str
     assert said["schema"] == "troth/harden/1"
     hows = {step["step"]: step["how"] for step in said["steps"]}
     assert hows.pop("flash") == "not on a virtual chip"
+    assert hows.pop("hmac-key", "was there") == "was there", "derived from the home's master"
     assert set(hows.values()) == {"ran"}
     assert hows.keys() >= {step.name for step in steps_of(chip) if step.marks}
     secret = [path for path in folder.iterdir() if path.suffix in (".pem", ".bin")]
@@ -308,6 +321,43 @@ def test_the_agent_says_of_it_what_was_burned(walked: tuple[str, Path, dict[str,
     digest = (folder / "boot-digest.bin").read_bytes()
     if load_chip(chip).digest_bytes == 32:  # the agent does not say half of one
         assert said["secure_boot_digests"] == [digest]
+
+
+BOOT_STORAGE_DEBUG = {
+    *("boot.secure-boot", "boot.key-slots", "boot.firmware-known", "boot.files-known"),
+    *("store.flash-encrypted", "store.no-readable-key", "store.secrets-protected"),
+    *("surface.debug-locked", "surface.no-serial-repl", "upd.signed"),
+}
+
+
+@pytest.mark.vm
+@pytest.mark.timeout(600)
+def test_it_starts_is_heard_and_meets_what_a_hardened_board_must(
+    walked: tuple[str, Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """It never had a prompt: what its line burned enrols it, its first report shows the rest."""
+    chip, folder, _ = walked
+    home, product, name = folder / "home", tmp_path / "product", f"hardened-{chip}"
+    shutil.copytree(DEMO / "files", product)
+    said = json.loads((product / "troth.json").read_text())
+    (product / "troth.json").write_text(json.dumps({**said, "swversion": "1.0.0"}))
+    words = ["provision", "--hardened", str(folder), "--files", str(product), "--name", name]
+    words += ["--market", "eu", "--placed", "2026-03-02"]
+    if not load_chip(chip).hmac:
+        assert troth(home, *words, code=6)["code"] == "harden.keyless"
+        return
+    assert troth(home, *words, code=6)["code"] == "board.not-released"
+    release(home, folder / "app-signed.bin", product, "1.0.0", DEMO / "statement.toml")
+    with served(home) as verifier:
+        (row,) = troth(home, *words, "--url", verifier["attest"])["boards"]
+        start = ("--hardened", str(folder), "--files", str(folder / "vfs"), "--chip", chip)
+        with running(tmp_path, "--name", name, *start) as boards:
+            assert [board["state"] for board in boards["boards"]] == ["sealed"]
+            standing = wait_for(home, name, compliant, 90)
+    assert standing.state is State.COMPLIANT, standing
+    with Store.open(f"sqlite:///{home / 'troth.db'}") as store:
+        answers = [each.appraisal for each in store.intervals(row["device"])]
+    assert {each.duty for each in answers if each.outcome is Outcome.MET} >= BOOT_STORAGE_DEBUG
 
 
 def test_what_is_done_stays_done(walked: tuple[str, Path, dict[str, Any]]) -> None:

@@ -20,13 +20,13 @@ import forge
 import house
 from troth.cli import root
 from troth.core.device import Profile
-from troth.factory import manifest, provision
+from troth.factory import manifest, station
 from troth.factory.enrol import Sale
 from troth.factory.home import make_home
 from troth.factory.image import CHIPS
 from troth.factory.journal import Journal
-from troth.factory.order import Order
-from troth.factory.provision import Station
+from troth.factory.order import CA_FILE, Order
+from troth.factory.station import Station
 from troth.settings import MASTER
 from troth.store import Store
 from troth.trouble import Trouble
@@ -48,6 +48,7 @@ class FakeBoard:
     """One board behind the station's own interface; `plugged` counts the exchanges it has left."""
 
     here: FakeBoard | None = None
+    port = PORT
 
     def __init__(
         self, device: forge.Device, *, frozen: bool = False, sealable: bool = True
@@ -157,7 +158,7 @@ class Line:
         self.store = Store.open(f"sqlite:///{folder / 'troth.db'}", create=True)
         self.verifier = LocalVerifier(load_settings(str(folder)), self.store)
         self.journal = Journal(folder / "line.jsonl")
-        monkeypatch.setattr(provision, "Board", FakeBoard)
+        monkeypatch.setattr(station, "Board", FakeBoard)
 
     def run(self, board: FakeBoard, order: Order = ORDER) -> dict[str, Any]:
         FakeBoard.here = board
@@ -221,8 +222,9 @@ def test_what_is_on_the_board_is_what_a_release_promises(line: Line) -> None:
         manifest.board_tree(FILES, frozen=False)
     )
     said = json.loads(board.vfs["/troth.json"])
-    assert said == {**SETTINGS, "url": ORDER.url, "ca": provision.CA_FILE}
-    assert board.vfs[provision.CA_FILE] == ORDER.ca
+    link = {"url": ORDER.url, "link": "https", "ca": CA_FILE, "fresh": "challenge"}
+    assert said == {**SETTINGS, **link}
+    assert board.vfs[CA_FILE] == ORDER.ca
 
 
 def test_a_frozen_agent_gets_no_file_beside_it(line: Line) -> None:
@@ -324,9 +326,9 @@ def test_a_halted_line_stops_between_steps_and_goes_on_later(line: Line) -> None
 
     board.write = write  # type: ignore[method-assign]
     FakeBoard.here = board
-    station = Station(PORT, ORDER, line.store, line.verifier, line.journal, lambda *_: None, halt)
+    here = Station(PORT, ORDER, line.store, line.verifier, line.journal, lambda *_: None, halt)
     with pytest.raises(Trouble) as caught:
-        station.run()
+        here.run()
     assert caught.value.code == "board.stopped"
     assert manifest.AGENT + "/__init__.py" in board.vfs
     assert "/troth.json" not in board.vfs
@@ -421,7 +423,7 @@ def test_a_journal_line_cut_off_by_a_power_failure_is_passed_by(line: Line) -> N
         pytest.param(["--class", "consumer"], "needs --market", id="class-without-market"),
         pytest.param(["--placed", "2026-03-02"], "needs --market", id="date-without-market"),
         pytest.param(["--own-use", "--market", "eu"], "do not go together", id="sold-and-own"),
-        pytest.param(["--port", "b", "--name", "x"], "for one port", id="one-name-for-two"),
+        pytest.param(["--port", "b", "--name", "x"], "for one board", id="one-name-for-two"),
     ],
 )
 def test_orders_that_contradict_themselves_are_refused(

@@ -40,7 +40,18 @@ def hardened():
 
 
 def sealed():
-    return hardened() and nvs.recall(nvs.SEALED, 0) == 1
+    return prompt() != "open"
+
+
+# Of the claim `repl`; "absent": this build never had one.
+def prompt():
+    if not hardened():
+        return "open"
+    import troth_build
+
+    if not getattr(troth_build, "PROMPT", True):
+        return "absent"
+    return "sealed" if nvs.recall(nvs.SEALED, 0) == 1 else "open"
 
 
 def seal():

@@ -31,7 +31,7 @@ def facts(board, found):
     said = dict(boot.this().facts)
     for name in ("oemid", "hwmodel", "swname", "swversion"):
         said[name] = settings[name]
-    said["repl"] = "sealed" if identity.sealed() else "open"
+    said["repl"] = identity.prompt()
     said["webrepl_on"] = _webrepl_on()
     said.update(_wifi())
     said.update(_link(board))

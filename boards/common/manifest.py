@@ -5,5 +5,6 @@
 freeze("$(PORT_DIR)/modules")
 include("$(MPY_DIR)/extmod/asyncio")
 package("troth_agent", base_path="../../agent", opt=3)
+module("troth_build.py", base_path=".", opt=3)
 module("boot.py", base_path=".", opt=3)
 module("main.py", base_path=".", opt=3)

@@ -67,9 +67,11 @@ class Board:
 
     @property
     def sealed(self) -> bool:
-        """A sealed build has no REPL, so its port is dead."""
+        """A sealed build, or one that never had a prompt, has no REPL: its port is dead."""
         if self.order.profile != "P2":
             return False
+        if not self.facts.get("prompt", True):
+            return True
         with suppress(OSError, ValueError):
             kept = json.loads((self.at / "nvs.json").read_text())
             return bool(kept.get("troth", {}).get("sealed") == 1)
@@ -89,6 +91,7 @@ class Board:
     def first_boot(self) -> None:
         """The line's first boot formats the flash and lays the ordered files on it."""
         files = self.order.files
+        stock = () if self.order.hardened else ({"stock": "boot.py"},)
         jobs: list[dict[str, object]] = (
             [
                 {"put": "/" + p.relative_to(files).as_posix(), "from": str(p.resolve())}
@@ -100,7 +103,7 @@ class Board:
         )
         if self.order.signer != "soft":
             jobs.append({"settings": "/troth.json", "set": {"signer": self.order.signer}})
-        self.workbench({"stock": "boot.py"}, *jobs)
+        self.workbench(*stock, *jobs)
 
     def power_on(self) -> None:
         """Cold start: the clock and the RTC memory are lost."""

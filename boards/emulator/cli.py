@@ -15,6 +15,7 @@ from typing import Any
 from emulator import control
 from emulator.chips import PROFILES, chip_ids, load_chip
 from emulator.folder import Order
+from emulator.hardened import check_folder, has_hmac
 from emulator.hardware_key import SIGNERS, signer_of
 from emulator.trouble import BOARD, USAGE, Trouble
 
@@ -65,6 +66,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("--fault", metavar="F", help="see `troth emu faults`")
     run.add_argument("--files", type=Path, metavar="DIR", help="your main.py and what it needs")
     run.add_argument("--app", type=Path, metavar="APP.BIN", help="the app image to run as")
+    run.add_argument(
+        "--hardened", type=Path, metavar="DIR", help="a chip of `troth board harden --virtual`"
+    )
     run.add_argument("--name", metavar="NAME", help="default: the chip and a number")
     run.add_argument("--scenario", type=Path, metavar="FILE.toml", help="several named boards")
     run.add_argument("--state-dir", type=Path, metavar="DIR", help="keep the boards' folders")
@@ -100,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     image.add_argument("--name", default="micropython", metavar="SWNAME")
     image.add_argument("--secure-version", type=int, metavar="N")
     image.add_argument("--key", type=Path, metavar="PEM", help="RSA-3072; default: your own")
+    image.add_argument("--unsigned", action="store_true", help="P2: for its maker to sign")
     image.add_argument("-o", dest="out", type=Path, required=True, metavar="APP.BIN")
     image.add_argument("--json", action="store_true")
     image.set_defaults(act=_image)
@@ -143,20 +148,29 @@ def _orders(asked: argparse.Namespace) -> list[Order]:
         name = base if asked.name and asked.n == 1 else f"{base}-{number}"
         if name not in taken or (asked.name and asked.n == 1):
             names.append(name)
-    signer = signer_of(load_chip(asked.chip), asked.profile, asked.signer)
+    if asked.hardened and asked.n > 1:
+        raise Trouble("usage.count", "--hardened is one chip", "leave -n out", USAGE)
+    profile = "P2" if asked.hardened else asked.profile
+    signer = signer_of(load_chip(asked.chip), profile, _signer(asked.signer, asked.hardened))
     return [
         Order(
             name,
             asked.chip,
-            asked.profile,
+            profile,
             asked.files,
             asked.app,
             asked.fault,
             signer=signer,
             hmac_master=asked.hmac_master,
+            hardened=asked.hardened,
         )
         for name in names
     ]
+
+
+def _signer(asked: str | None, hardened: Path | None) -> str | None:
+    """A chip that its line has burned signs with the key that was burned."""
+    return asked or ("efuse-hmac" if hardened and has_hmac(hardened) else None)
 
 
 def _scenario(path: Path) -> list[Order]:
@@ -171,7 +185,7 @@ def _scenario(path: Path) -> list[Order]:
 
 
 _KEYS = {"name": str, "chip": str, "profile": str, "files": str, "app": str, "fault": str}
-_ALL_KEYS: dict[str, type] = {**_KEYS, "signer": str, "hmac_master": str, "serial": int}
+_ALL_KEYS: dict[str, type] = {**_KEYS, "signer": str, "hmac_master": str, "serial": int, "hardened": str}
 
 
 _BOARD_FIX = f'a [[board]] has name = "..." and may have {", ".join(list(_ALL_KEYS)[1:])}'
@@ -185,13 +199,16 @@ def _order(row: object, path: Path) -> Order:
             raise Trouble("scenario.key", what, _BOARD_FIX, USAGE)
     if "name" not in said:
         raise Trouble("scenario.key", f"{path}: a [[board]] has no name", _BOARD_FIX, USAGE)
-    for key in ("files", "app", "hmac_master"):
+    for key in ("files", "app", "hmac_master", "hardened"):
         if key in said:
             said[key] = path.parent / said[key]
     order = Order(**said)
+    if order.hardened:
+        order = replace(order, profile="P2")
     if order.profile not in PROFILES:
         return order  # refused with its own words, with all the others
-    signer = signer_of(load_chip(order.chip), order.profile, said.get("signer"))
+    asked = _signer(said.get("signer"), order.hardened)
+    signer = signer_of(load_chip(order.chip), order.profile, asked)
     return replace(order, signer=signer)
 
 
@@ -223,6 +240,8 @@ def _check(orders: list[Order]) -> None:
             raise Trouble("scenario.key", f"serial {order.serial} is no 24-bit number", "", USAGE)
         if order.fault:
             check_profile(order.fault, order.profile)
+        if order.hardened:
+            check_folder(order.hardened)
         if order.files and not order.files.is_dir():
             raise Trouble("files.missing", f"{order.files} is no directory", "", USAGE)
         if order.app and not order.app.is_file():
@@ -292,6 +311,7 @@ def _image(asked: argparse.Namespace) -> int:
         asked.version,
         asked.secure_version,
         asked.key,
+        signed=not asked.unsigned,
     )
     try:
         asked.out.write_bytes(image)

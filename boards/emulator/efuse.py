@@ -42,6 +42,11 @@ class Fuses:
         for at in range(0, len(data), 4):
             self.burn_word(offset + at, int.from_bytes(data[at : at + 4], "little"))
 
+    def mac(self) -> bytes:
+        """The chip's own address."""
+        low, high = self.word(self._chip.mac_offset), self.word(self._chip.mac_offset + 4)
+        return (high & 0xFFFF).to_bytes(2, "big") + low.to_bytes(4, "big")
+
     def content(self) -> bytes:
         """The bytes of the file."""
         return bytes(self._bytes)

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator.chips import BOARDS, Chip, load_chip
-from emulator.efuse import new_fuses
+from emulator.efuse import new_fuses, read_fuses
+from emulator.hardened import take_chip
 from emulator.hardware_key import burn_hmac, solder_atecc608
 from emulator.image import App, build_bootloader, build_image, sign_image
 
@@ -56,10 +57,13 @@ class Order:
     serial: int | None = None
     signer: str = "soft"
     hmac_master: Path | None = None
+    hardened: Path | None = None
 
 
 def mac_of(order: Order) -> bytes:
-    """An Espressif-like address that is this board's alone: from its serial, or from its name."""
+    """The address in a burned chip; else an Espressif-like one from its serial or its name."""
+    if order.hardened:
+        return read_fuses(load_chip(order.chip), order.hardened / "efuse.bin").mac()
     oui = load_chip(order.chip).oui
     if order.serial is not None:
         return oui + order.serial.to_bytes(3, "big")
@@ -72,17 +76,20 @@ def make_folder(at: Path, order: Order, spare_fuses: tuple[str, ...] = ()) -> No
     hardened = order.profile == "P2"
     at.mkdir(parents=True, exist_ok=True)
     mac = mac_of(order)
-    key = _boot_key(chip) if hardened else None
-    fuses = new_fuses(chip, mac, order.profile, key.digest() if key else None, spare_fuses)
-    if order.signer == "efuse-hmac":
-        burn_hmac(at, fuses, mac, order.hmac_master)
+    if order.hardened:
+        take_chip(at, chip, order.hardened)
+    else:
+        key = _boot_key(chip) if hardened else None
+        fuses = new_fuses(chip, mac, order.profile, key.digest() if key else None, spare_fuses)
+        if order.signer == "efuse-hmac":
+            burn_hmac(at, fuses, mac, order.hmac_master)
+        (at / "efuse.bin").write_bytes(fuses.content())
+        image = order.app.read_bytes() if order.app else stock_image(chip, order.profile)
+        (at / "app.bin").write_bytes(image)
+        bootloader = build_bootloader(chip)
+        (at / "bootloader.bin").write_bytes(sign_image(bootloader, key) if key else bootloader)
     if order.signer == "atecc608":
         solder_atecc608(at)
-    (at / "efuse.bin").write_bytes(fuses.content())
-    image = order.app.read_bytes() if order.app else stock_image(chip, order.profile)
-    (at / "app.bin").write_bytes(image)
-    bootloader = build_bootloader(chip)
-    (at / "bootloader.bin").write_bytes(sign_image(bootloader, key) if key else bootloader)
     table_at, layout = LAYOUTS[chip.layout[order.profile]]
     (at / "partition-table.bin").write_bytes(_table(layout))
     if hardened:
@@ -90,7 +97,7 @@ def make_folder(at: Path, order: Order, spare_fuses: tuple[str, ...] = ()) -> No
     (at / "nvs.json").write_text("{}")
     facts = _facts(chip, order, mac, table_at, layout)
     (at / "board.json").write_text(json.dumps(facts))
-    _freeze(at, order.profile)
+    _freeze(at, order)
 
 
 def stock_image(chip: Chip, profile: str) -> bytes:
@@ -105,13 +112,15 @@ def release_image(
     version: str,
     secure_version: int | None = None,
     key: Path | None = None,
+    *,
+    signed: bool = True,
 ) -> bytes:
-    """One build: a hardened one has the agent frozen in and is signed."""
+    """One build: a hardened one has the agent frozen in and is signed, here or by its maker."""
     hardened = profile == "P2"
     if secure_version is None:
         secure_version = 1 if hardened else 0
     image = build_image(chip, App(name, version, secure_version, hardened))
-    return sign_image(image, _boot_key(chip, key)) if hardened else image
+    return sign_image(image, _boot_key(chip, key)) if hardened and signed else image
 
 
 def _boot_key(chip: Chip, path: Path | None = None) -> BootKey:
@@ -153,6 +162,7 @@ def _facts(
         "vfs_size": rows[-1]["size"],
         "partitions": rows,
         "running": "ota_0" if encrypts else "factory",
+        "prompt": order.hardened is None,
         "raw": [
             {"addr": boot, "size": table_at - boot, "file": "bootloader.bin"},
             {"addr": table_at, "size": SECTOR, "file": "partition-table.bin"},
@@ -185,13 +195,14 @@ def _otadata() -> bytes:
     return entry.ljust(SECTOR, b"\xff") + b"\xff" * SECTOR
 
 
-def _freeze(at: Path, profile: str) -> None:
+def _freeze(at: Path, order: Order) -> None:
     """The frozen modules of this build, as links: the fakes, and on P2 the agent."""
     frozen = at / "frozen"
     shutil.rmtree(frozen, ignore_errors=True)
     frozen.mkdir()
     for module in sorted((HERE / "rom" / "lib").glob("*.py")):
         (frozen / module.name).symlink_to(module)
-    if profile == "P2":
-        (frozen / "troth_build.py").write_text('PROFILE = "P2"\n')
+    if order.profile == "P2":
+        build = 'PROFILE = "P2"\n' + ("PROMPT = False\n" if order.hardened else "")
+        (frozen / "troth_build.py").write_text(build)
         (frozen / "troth_agent").symlink_to(BOARDS.parent / "agent" / "troth_agent")

@@ -16,8 +16,8 @@ def command(port: str) -> int:
 
     Ends with 0 compliant, 3 non-compliant, 4 not trusted, 5 unknown or stale.
     """
-    from ..factory.provision import answer
     from ..factory.serial import Board, quiet
+    from ..factory.word import answer
     from .line import exit_of, open_line
 
     with open_line() as (_, store, verifier), quiet():

@@ -177,6 +177,7 @@ def _walk(
     _derive(target, state)
     ask = _ask if port else _no_question
     done, state = work.harden(target, steps, state, ask, only)
+    work.write_unit(target, steps, state)
     _tell(chip, done, state)
 
 

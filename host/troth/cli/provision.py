@@ -20,8 +20,14 @@ _MOST_AT_ONCE = 16
 
 
 @click.command("provision")
+@click.option("--port", "ports", multiple=True, help="a board's serial port; again for more")
 @click.option(
-    "--port", "ports", multiple=True, required=True, help="a board's serial port; again for more"
+    "--hardened",
+    "chips",
+    multiple=True,
+    type=click.Path(file_okay=False, path_type=Path),
+    metavar="DIR",
+    help="instead: a chip of `troth board harden`, whose build has no prompt",
 )
 @click.option(
     "--files", type=click.Path(file_okay=False, path_type=Path), help="the product's files"
@@ -40,14 +46,22 @@ _MOST_AT_ONCE = 16
     default="auto",
     help="refuse a board that the line sees otherwise",
 )
-@click.option("--url", help="where boards report [default: https:// and `bind` of troth.toml]")
+@click.option(
+    "--url", help="where boards report, https:// or mqtts:// [default: `bind` of troth.toml]"
+)
+@click.option(
+    "--fresh",
+    type=click.Choice(["challenge", "epoch"]),
+    default="challenge",
+    help="what boards answer: each its own challenge, or a handle that is good for a period",
+)
 @click.option("--seal", is_flag=True, help="close the prompt of a hardened build for good")
 @click.option(
     "--seal-anyway", is_flag=True, help="with --seal: even if app or files are not released"
 )
 @click.option("--rekey", is_flag=True, help="the board was erased: enrol its new key")
 @json_option
-def command(ports: tuple[str, ...], **asked: Any) -> int:
+def command(ports: tuple[str, ...], chips: tuple[Path, ...], **asked: Any) -> int:
     """Install the agent, make the board's key, attest for the first time, enrol, and seal if asked.
 
     Safe to run again: every step looks at the board before it acts; a board is known by its MAC.
@@ -57,14 +71,19 @@ def command(ports: tuple[str, ...], **asked: Any) -> int:
     from .line import open_line
 
     ports = tuple(dict.fromkeys(ports))
-    if asked["name"] and len(ports) > 1:
-        raise click.UsageError("--name is for one port")
+    if bool(ports) == bool(chips):
+        raise click.UsageError("say --port, or --hardened")
+    if asked["name"] and len(ports or chips) > 1:
+        raise click.UsageError("--name is for one board")
     if asked["seal_anyway"] and not asked["seal"]:
         raise click.UsageError("--seal-anyway goes with --seal")
     with open_line() as (settings, store, verifier):
-        order = _order(settings, asked)
-        with quiet():
-            done = _run(ports, order, settings, store, verifier)
+        order = _order(settings, {**asked, "chips": chips})
+        if chips:
+            done = [_register(chip, order, store, verifier) for chip in chips]
+        else:
+            with quiet():
+                done = _run(ports, order, settings, store, verifier)
     if wants_json():
         print_json({"schema": "troth/provision/1", "boards": done})
     else:
@@ -73,17 +92,26 @@ def command(ports: tuple[str, ...], **asked: Any) -> int:
                 _show(row)
     for row in done:
         for note in row.get("notes", ()):
-            click.echo(f"note: {row['port']}: {note}", err=True)
+            click.echo(f"note: {row.get('folder') or row['port']}: {note}", err=True)
     failed = [row for row in done if not row["ok"]]
     return exit_code(failed[0]["code"]) if failed else OK
 
 
 def _show(row: dict[str, Any]) -> None:
     """One board that is done: its state, and what it falls short of."""
-    click.echo(f"{row['port']}  {row['name']}  {row.get('state', 'sealed before')}")
+    said = row.get("state", "not heard yet" if "folder" in row else "sealed before")
+    click.echo(f"{row.get('folder') or row['port']}  {row['name']}  {said}")
     for duty in row.get("failing", ()):
         click.echo(f"  {duty}: owed by {row['owed_by'][duty]}")
         click.echo(f"    {row['because'][duty]}")
+
+
+def _register(chip: Path, order: Order, store: Any, verifier: Any) -> dict[str, Any]:
+    """One hardened chip; what was registered before it stays."""
+    from ..factory.hardened import register
+
+    done = register(chip, order, store, verifier.ring, at=int(time.time()))
+    return {"folder": str(chip), "ok": True, **done}
 
 
 def _run(
@@ -93,7 +121,7 @@ def _run(
     from threading import Event
 
     from ..factory.journal import Journal
-    from ..factory.provision import Station
+    from ..factory.station import Station
 
     journal = Journal(settings.home / "line.jsonl")
     rows = Rows(ports)
@@ -126,16 +154,24 @@ def _run(
 
 def _order(settings: Settings, asked: dict[str, Any]) -> Order:
     from ..core.device import Profile
-    from ..factory.manifest import SETTINGS, read_settings, read_tree
+    from ..factory.keys import point_of, read_private_key
+    from ..factory.manifest import LINKS, SETTINGS, read_settings, read_tree
     from ..factory.order import Order
     from ..factory.pki import read_cert_der
 
+    url = asked["url"] or f"https://{settings.bind}"
+    if url.split("://")[0] not in LINKS:
+        raise click.UsageError("--url begins with https:// or mqtts://")
+    if asked["chips"] and not asked["files"]:
+        raise click.UsageError("--hardened needs --files: what lies in the board's file system")
     files = read_tree(asked["files"]) if asked["files"] else None
     if files is not None and SETTINGS in files:
         read_settings(files[SETTINGS], str(asked["files"] / "troth.json"))
     return Order(
-        url=asked["url"] or f"https://{settings.bind}",
+        url=url,
         ca=read_cert_der(settings.ca_cert),
+        receipt_key=point_of(read_private_key(settings.ear_key).public_key()).hex(),
+        fresh=asked["fresh"],
         files=files,
         model=asked["model"],
         name=asked["name"],

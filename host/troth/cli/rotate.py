@@ -19,9 +19,9 @@ def rotate_key(ref: str, port: str) -> int:
 
     Ends with the board's first word under the new key. Cut off half-way, run it again.
     """
-    from ..factory.provision import answer
     from ..factory.rotation import rotate
     from ..factory.serial import Board, quiet
+    from ..factory.word import answer
     from ..fleet.device import find_device
     from .line import exit_of, open_line
 

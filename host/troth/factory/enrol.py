@@ -187,12 +187,13 @@ def enrol(
     line: Provisioning,
     kid: bytes,
     *,
-    proof: tuple[bytes, bytes],
+    proof: tuple[bytes, bytes] | None,
     at: int,
 ) -> None:
     """Write unit, key and record; what stands already is left as it is.
 
-    `proof` is the nonce and the evidence that answered it, kept in the line's record.
+    `proof` is the nonce and the evidence that answered it, kept in the line's record; None: a board
+    without a prompt, of which the line knows what it burned itself.
     """
     key = KeyRow(
         kid, row.id, row.ueid, seen.public_key, seen.algorithm, seen.key_origin, created=at
@@ -214,6 +215,7 @@ def enrol(
     # a later run of the line is no new birth: only another profile or more fuses make a new record
     if record is None or (record.profile, record.fuses) != (line.profile, line.fuses):
         said = {"mac": seen.mac, "chip": seen.chip, "key": kid.hex(), "fuses": seen.fuses,
-                "profile": line.profile.value, "model": seen.model,
-                "nonce": proof[0].hex(), "evidence": b64encode(proof[1]).decode()}  # fmt: skip
+                "profile": line.profile.value, "model": seen.model}  # fmt: skip
+        if proof:
+            said |= {"nonce": proof[0].hex(), "evidence": b64encode(proof[1]).decode()}
         store.add_provisioning(row.id, line, json.dumps(said, sort_keys=True).encode())

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import struct
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 
@@ -21,6 +22,7 @@ class _Layout:
     addresses: tuple[int, ...]
     secure_boot: tuple[tuple[int, int, int], ...]
     crypt_count: tuple[int, int, int]
+    fields: Mapping[str, tuple[int, int, int]]  # all that lie in these words
 
 
 _SECURE_BOOT = ("SECURE_BOOT_EN", "ABS_DONE_0", "ABS_DONE_1")
@@ -35,14 +37,18 @@ def _layout(chip: str) -> _Layout:
             "board.chip-unknown", f"the fuses of {chip} cannot be read yet", fix="use another chip"
         )
     efuse = tomllib.loads(path.read_text(encoding="utf-8"))["efuse"]
-    words, fields = efuse["words"], efuse["fields"]
+    words = efuse["words"]
+    fields = {
+        name: (words.index(at), bit, width)
+        for name, (at, bit, width) in efuse["fields"].items()
+        if at in words
+    }
 
     def places(names: tuple[str, ...]) -> tuple[tuple[int, int, int], ...]:
-        found = [fields[name] for name in names if name in fields]
-        return tuple((words.index(at), bit, width) for at, bit, width in found)
+        return tuple(fields[name] for name in names if name in fields)
 
     addresses = tuple(efuse["base"] + at for at in words)
-    return _Layout(addresses, places(_SECURE_BOOT), places(_CRYPT_COUNT)[0])
+    return _Layout(addresses, places(_SECURE_BOOT), places(_CRYPT_COUNT)[0], fields)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,15 @@ class Fuses:
     words: str  # hex, little endian, as in the claim `fuses`
     secure_boot: bool
     flash_encryption: bool
+
+
+def security_words(chip: str, values: Mapping[str, int]) -> str:
+    """The claim `fuses` of a chip whose fields show these values, as far as Troth lists them."""
+    layout = _layout(chip)
+    words = [0] * len(layout.addresses)
+    for name, (word, bit, _) in layout.fields.items():
+        words[word] |= values.get(name, 0) << bit
+    return struct.pack(f"<{len(words)}I", *words).hex()
 
 
 def read_code(chip: str) -> str:

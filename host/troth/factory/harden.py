@@ -7,6 +7,7 @@ and nothing beyond it; anything else was done in another order, and stops before
 from __future__ import annotations
 
 import json
+import secrets
 import shlex
 import subprocess
 import sys
@@ -17,10 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from ..bundled import bundled
+from ..core.keyring import mac_key_id
 from ..trouble import Trouble
-from .hardening import DIGEST, FLASH_KEY, HMAC_KEY, KEY_FILES, Chip, Mark, Step
+from .fuses import security_words
+from .hardening import DIGEST, FLASH_KEY, HMAC_KEY, KEY_FILES, SEAL, Chip, Mark, Step
 
 EFUSES = "efuse.bin"
+UNIT = "unit.json"
 _SUMMARY = "summary.json"
 _MAC = "mac"
 # a first ESP32 of revision 3.0: the virtual one is older, and secure boot v2 came with 3.0
@@ -73,21 +77,35 @@ def need_tools() -> None:
 def make_image(target: Target) -> None:
     """An unsigned image by the emulator, for who only tries the plan."""
     emulator = [sys.executable, str(bundled("boards") / "emulator"), "image"]
-    words = ["--chip", target.chip.id, "--profile", "P0", "--version", "1.0.0", "-o", "app.bin"]
-    _child("the emulator", [*emulator, *words], target.folder)
+    words = ["--chip", target.chip.id, "--profile", "P2", "--version", "1.0.0", "--unsigned"]
+    _child("the emulator", [*emulator, *words, "-o", "app.bin"], target.folder)
 
 
 def read_state(target: Target) -> State:
     """All fuses as espefuse shows them; a virtual chip that is not there yet is a new one."""
-    place = ["--port", target.port] if target.port else ["--virt", "--path-efuse-file", EFUSES]
     if not target.port and not (target.folder / EFUSES).is_file():
-        place += _SEEDS.get(target.chip.id, ())
+        _new_chip(target)
+    place = ["--port", target.port] if target.port else ["--virt", "--path-efuse-file", EFUSES]
     words = [*place, "summary", "--format", "json", "--file", _SUMMARY]
     _child("espefuse", _module("espefuse", ["--chip", target.chip.id, *words]), target.folder)
     path = target.folder / _SUMMARY
     state: State = json.loads(path.read_text(encoding="utf-8"))
     path.unlink()
     return state
+
+
+def _new_chip(target: Target) -> None:
+    """A virtual chip as it leaves Espressif: blank, but for an address of its own."""
+    path, chip = target.folder / EFUSES, target.chip
+    if seed := _SEEDS.get(chip.id):
+        words = ["--virt", "--path-efuse-file", EFUSES, *seed, "summary"]
+        _child("espefuse", _module("espefuse", ["--chip", chip.id, *words]), target.folder)
+    fuses = bytearray(path.read_bytes() if seed else bytes(chip.efuse_bytes))
+    mac = chip.oui + secrets.token_bytes(3)
+    end = len(fuses) - chip.mac_offset  # words run backwards in this file
+    fuses[end - 4 : end] = mac[2:]
+    fuses[end - 6 : end - 4] = mac[:2]
+    path.write_bytes(fuses)
 
 
 def mac_of(state: State) -> bytes:
@@ -143,10 +161,21 @@ def harden(
                 asked = True
             _run(target, step)
             if step.marks:
-                state = read_state(target)
-                _compare(target, step, state)
+                state = _read_back(target, step, state)
         done.append(Done(step, shlex.join(target.command(step)), how))
     return done, state
+
+
+def _read_back(target: Target, step: Step, state: State) -> State:
+    """The chip after a step; behind the last one a real chip tells nobody anything any more."""
+    if target.port and step.name == SEAL:
+        said = {
+            mark.field: {**state[mark.field], "raw_value": hex(mark.value)} for mark in step.marks
+        }
+        return {**state, **said}
+    state = read_state(target)
+    _compare(target, step, state)
+    return state
 
 
 def look(target: Target, step: Step, steps: list[Step], state: State) -> None:
@@ -242,6 +271,30 @@ def _child(tool: str, argv: list[str], folder: Path) -> None:
             why="; ".join(line.strip(" │") for line in said[-3:]),
             fix="mend what it says, then run the same command: what is done stays done",
         )
+
+
+def write_unit(target: Target, steps: Iterable[Step], state: State) -> bool:
+    """What the line knows of a chip that it has finished, for `troth provision --hardened`."""
+    if not all(_holds(target, step, state) for step in steps if step.marks):
+        return False
+    key = target.folder / HMAC_KEY
+    said = {
+        "chip": target.chip.id,
+        "mac": mac_of(state).hex(),
+        "fuses": security_words(
+            target.chip.id, {name: _number(fuse) for name, fuse in state.items()}
+        ),
+        "key": mac_key_id(key.read_bytes()).hex() if target.chip.hmac else None,
+    }
+    (target.folder / UNIT).write_text(json.dumps(said, indent=2) + "\n", encoding="utf-8")
+    return True
+
+
+def _number(fuse: dict[str, Any]) -> int:
+    try:
+        return int(str(fuse["raw_value"]), 16)
+    except ValueError:
+        return 0  # text, such as a calibration: no security word
 
 
 def write_hmac_key(folder: Path, secret: bytes) -> None:

@@ -16,6 +16,7 @@ from ..bundled import bundled
 # what stays in the folder of one chip
 BOOT_KEY, FLASH_KEY, HMAC_KEY = "boot-key.pem", "flash-key.bin", "hmac-key.bin"
 DIGEST = "boot-digest.bin"
+SEAL = "seal"  # the last step
 KEY_FILES = (BOOT_KEY, FLASH_KEY, HMAC_KEY, DIGEST)
 
 _LAST = ("ENABLE_SECURITY_DOWNLOAD", "UART_DOWNLOAD_DIS")
@@ -78,6 +79,9 @@ class Chip:
     hmac: bool
     bootloader_offset: int
     flash_bytes: int
+    oui: bytes
+    efuse_bytes: int
+    mac_offset: int
     burn: dict[str, int]
 
     def fuses(self, *starts: str) -> dict[str, int]:
@@ -112,6 +116,9 @@ def load_chip(chip: str) -> Chip:
         hmac=said["peripherals"]["hmac"],
         bootloader_offset=said["chip"]["bootloader_offset"],
         flash_bytes=said["chip"]["flash_bytes"],
+        oui=bytes.fromhex(said["chip"]["oui"]),
+        efuse_bytes=said["efuse"]["file_bytes"],
+        mac_offset=said["efuse"]["mac"],
         burn=said["profiles"]["P2"]["burn"],
     )
 
@@ -233,4 +240,4 @@ def _flashing(chip: Chip, flash: tuple[Image, ...]) -> list[Step]:
 
 def _seal(chip: Chip) -> Step:
     why = "last of all: after it no tool can burn or read"
-    return _fuses("seal", why, chip.fuses(*_LAST))
+    return _fuses(SEAL, why, chip.fuses(*_LAST))

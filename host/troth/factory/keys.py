@@ -102,6 +102,12 @@ def key_id(key: ec.EllipticCurvePublicKey) -> bytes:
     return hashlib.sha256(cbor2.dumps(said, canonical=True)).digest()[:8]
 
 
+def point_of(key: ec.EllipticCurvePublicKey) -> bytes:
+    """x || y."""
+    numbers = key.public_numbers()
+    return numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
+
+
 def public_pem(key: ec.EllipticCurvePublicKey) -> bytes:
     """A public key as it is handed on."""
     return key.public_bytes(

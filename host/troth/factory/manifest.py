@@ -19,6 +19,7 @@ from ..trouble import Trouble
 
 SETTINGS = "/troth.json"
 AGENT = "/lib/troth_agent"
+LINKS = ("https", "mqtts")
 _CODE = (".py", ".mpy")
 _MAX_FILE = 2 * 1024 * 1024
 _WIFI = (
@@ -66,8 +67,12 @@ def board_tree(files: Mapping[str, bytes], *, frozen: bool) -> dict[str, bytes]:
 
 def manifest_digest(files: Mapping[str, bytes]) -> str:
     """SHA-256 of the CDDL `manifest` of these files, all of them."""
-    said = {path: hashlib.sha256(text).digest() for path, text in files.items()}
-    return hashlib.sha256(_encode(said)).hexdigest()
+    return manifest_of({path: hashlib.sha256(text).digest() for path, text in files.items()})
+
+
+def manifest_of(digests: Mapping[str, bytes]) -> str:
+    """The same from the files' digests alone."""
+    return hashlib.sha256(_encode(digests)).hexdigest()
 
 
 def executable(files: Mapping[str, bytes]) -> dict[str, bytes]:
@@ -80,13 +85,13 @@ def code_digest(files: Mapping[str, bytes]) -> str:
     return manifest_digest(executable(files))
 
 
-def settings_digest(settings: Mapping[str, Any], *, scheme: str = "https") -> str:
-    """The CDDL `settings-profile` with services as the maker declares them."""
+def settings_digest(settings: Mapping[str, Any]) -> str:
+    """The CDDL `settings-profile` with link and services as the maker declares them."""
     services = settings.get("services", {})
     profile = {
         "ap": services.get("ap"),
         "interval_s": settings["interval_s"],
-        "scheme": scheme,
+        "scheme": settings.get("link", LINKS[0]),
         "webrepl": bool(services.get("webrepl", False)),
     }
     return hashlib.sha256(_encode(profile)).hexdigest()
@@ -109,6 +114,8 @@ def read_settings(raw: bytes, where: str) -> dict[str, Any]:
         raise _wrong(where, "interval_s: want a whole number of seconds, 1 to 604800")
     if not _is_oemid(said.get("oemid")):
         raise _wrong(where, "oemid: want a number, or 6 or 32 hex digits")
+    if said.get("link", LINKS[0]) not in LINKS:
+        raise _wrong(where, "link: want https or mqtts")
     _check_services(said.get("services", {}), where)
     return said
 

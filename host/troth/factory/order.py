@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -12,6 +13,8 @@ from ..core.freshness import Challenge
 from ..core.keyring import KeyRing
 from ..core.verify import Report
 from .enrol import Sale
+
+CA_FILE = "/troth-ca.der"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +47,10 @@ class Verifier(Protocol):
 class Order:
     """What the line was asked to make of every board."""
 
-    url: str
+    url: str  # https:// or mqtts://
     ca: bytes  # DER
+    receipt_key: str = ""  # hex x || y: under which the verifier signs its receipts
+    fresh: str = "challenge"  # or epoch: answer handles that are good for a period
     files: Mapping[str, bytes] | None = None
     model: str | None = None
     name: str | None = None
@@ -55,3 +60,11 @@ class Order:
     seal: bool = False
     seal_anyway: bool = False  # what it runs need not be released
     rekey: bool = False
+
+    def settle(self, settings: Mapping[str, Any]) -> bytes:
+        """The maker's settings and what the line adds: the file that lies on the board."""
+        link = {"url": self.url, "link": self.url.split("://")[0], "ca": CA_FILE}
+        said = {**settings, **link, "fresh": self.fresh}
+        if self.receipt_key:
+            said["receipt_key"] = self.receipt_key
+        return json.dumps(said, indent=2, sort_keys=True).encode() + b"\n"

@@ -1,0 +1,48 @@
+"""A chip that `troth board harden --virtual` burned and signed for, taken as it is."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from pathlib import Path
+
+from emulator.chips import Chip
+from emulator.efuse import Fuses, read_fuses
+from emulator.hardware_key import HMAC_UP, keep
+from emulator.image import DESCRIPTOR, build_bootloader
+from emulator.trouble import USAGE, Trouble
+
+_APP, _FUSES, _KEY = "app-signed.bin", "efuse.bin", "hmac-key.bin"
+_BOOTLOADER = "bootloader-signed.bin"
+
+
+def check_folder(folder: Path) -> None:
+    """Whether a chip and its signed image are there."""
+    missing = [name for name in (_APP, _FUSES) if not (folder / name).is_file()]
+    if missing:
+        what = f"{folder} has no {' and no '.join(missing)}"
+        raise Trouble("hardened.missing", what, "troth board harden --virtual DIR", USAGE)
+
+
+def has_hmac(folder: Path) -> bool:
+    """Whether its line burned a key for the HMAC peripheral."""
+    return (folder / _KEY).is_file()
+
+
+def take_chip(at: Path, chip: Chip, folder: Path) -> None:
+    """Fuses, signed image and hidden key; the bootloader's first start counts its version up."""
+    fuses = read_fuses(chip, folder / _FUSES)
+    image = (folder / _APP).read_bytes()
+    fuses.burn("SECURE_VERSION", (1 << struct.unpack_from("<I", image, DESCRIPTOR + 4)[0]) - 1)
+    if has_hmac(folder):
+        keep(at / f"efuse-key{_hmac_block(fuses)}.bin", (folder / _KEY).read_bytes())
+    (at / _FUSES).write_bytes(fuses.content())
+    (at / "app.bin").write_bytes(image)
+    if (folder / _BOOTLOADER).is_file():
+        shutil.copyfile(folder / _BOOTLOADER, at / "bootloader.bin")
+    else:
+        (at / "bootloader.bin").write_bytes(build_bootloader(chip))
+
+
+def _hmac_block(fuses: Fuses) -> int:
+    return next(n for n in range(5, -1, -1) if fuses.get(f"KEY_PURPOSE_{n}") == HMAC_UP)

@@ -1,0 +1,179 @@
+"""The steps at a board's prompt: each looks at the board before it acts.
+
+chip > agent > settings > files > key. What they learn on the way is kept here; they tell of files
+that they write or remove, and raise Trouble.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..core.device import Profile
+from ..trouble import Trouble
+from . import fuses
+from .custody import HARDWARE, said_key
+from .enrol import Seen
+from .image import CHIPS
+from .manifest import AGENT, SETTINGS, board_tree, executable, read_settings
+from .order import CA_FILE, Order
+from .serial import Board
+
+_PROBE = """
+import json,sys,binascii
+try:
+ import esp32,machine
+ h=bytearray(24)
+ esp32.Partition(esp32.Partition.RUNNING).readblocks(0,h,0)
+ r={'magic':h[0],'chip':h[12]|h[13]<<8,'mac':binascii.hexlify(machine.unique_id()[:6]).decode()}
+except ImportError:
+ r={}
+r['machine']=getattr(sys.implementation,'_machine',sys.platform)
+print('troth: '+json.dumps(r))
+"""
+_BARE = {"oemid": 0, "swname": "main", "swversion": "0", "interval_s": 60}
+
+
+@dataclass(slots=True)
+class Steps:
+    """What is done to one board, and what it is found to be."""
+
+    order: Order
+    tell: Callable[[str, str], None]  # step, detail
+    mac: str | None = None
+    chip: str = ""
+    frozen: bool = False
+    build: str = "P0"
+    files: dict[str, bytes] = field(default_factory=dict)  # on the board: path -> SHA-256
+    changed: bool = False
+    settings: dict[str, Any] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def identify(self, board: Board) -> None:
+        """The chip from the header of the running image: the one hint that a file cannot change."""
+        said = board.ask(_PROBE)
+        chip = CHIPS.get(said.get("chip", -1)) if said.get("magic") == 0xE9 else None
+        mac = said.get("mac")
+        if chip is None or not isinstance(mac, str) or len(mac) != 12:
+            raise Trouble(
+                "board.chip-unknown",
+                f"the board on {board.port} is none that Troth knows",
+                why=f"it calls itself {str(said.get('machine'))[:80]!r}",
+                fix="an ESP32 with MicroPython's esp32 port is needed",
+            )
+        self.chip, self.mac = chip, mac.lower()
+        self.files = board.digests()
+
+    def install_agent(self, board: Board) -> None:
+        """Install what differs; a frozen agent is left alone and no file may stand in for it."""
+        inside = any("/troth_agent" in path for path in self.files)
+        self.frozen = not inside and self._frozen(board)
+        tree = board_tree(self.order.files or {}, frozen=self.frozen)
+        self._put(board, {path: text for path, text in tree.items() if path.startswith(AGENT)})
+
+    def _frozen(self, board: Board) -> bool:
+        try:
+            said = board.agent("identify()")
+        except Trouble as err:
+            if err.code == "agent.missing":
+                return False
+            raise
+        self.build = str(said.get("build"))
+        return True
+
+    def write_settings(self, board: Board) -> None:
+        given = (self.order.files or {}).get(SETTINGS)
+        if given is None and SETTINGS in self.files:
+            given = board.read(SETTINGS)
+        bare = {**_BARE, "hwmodel": self.order.model or "own-board"}
+        self.settings = read_settings(given or json.dumps(bare).encode(), "troth.json")
+        if self.order.model not in (None, self.settings["hwmodel"]):
+            raise Trouble(
+                "board.model",
+                f"troth.json says model {self.settings['hwmodel']}, not {self.order.model}",
+                fix="name the right --files, or leave --model out",
+            )
+        self._put(board, {CA_FILE: self.order.ca, SETTINGS: self.order.settle(self.settings)})
+
+    def write_files(self, board: Board) -> None:
+        """The product's files; with --files nothing else that could execute stays on the board."""
+        tree = board_tree(self.order.files or {}, frozen=self.frozen)
+        if self.order.files is not None:
+            for path in sorted(set(executable(self.files)) - set(tree)):
+                self.tell("files", f"remove {path}")
+                board.remove(path)
+                self.files.pop(path)
+                self.changed = True
+        elif "/main.py" in self.files:
+            tree.pop("/main.py", None)  # a program of one's own is not ours to replace
+        rest = {p: t for p, t in tree.items() if not p.startswith(AGENT) and p != SETTINGS}
+        main = {"/main.py": rest.pop("/main.py")} if "/main.py" in rest else {}
+        self._put(board, rest)
+        self._put(board, main)  # last: a board pulled out half-way does not start half a product
+        if "/main.py" in self.files and not self._reports(board, main):
+            self.notes.append(
+                "main.py does not call troth_agent: the board reports only when asked"
+            )
+        if self.changed:
+            board.restart()  # so that boot.py has its say before the board gives its word
+
+    def _reports(self, board: Board, main: Mapping[str, bytes]) -> bool:
+        return b"troth_agent" in (main.get("/main.py") or board.read("/main.py"))
+
+    def _put(self, board: Board, files: Mapping[str, bytes]) -> None:
+        for path, text in sorted(files.items()):
+            digest = hashlib.sha256(text).digest()
+            if self.files.get(path) == digest:
+                continue
+            self.tell("files", f"write {path}")
+            board.write(path, text)
+            self.files[path] = digest
+            self.changed = True
+
+    def make_key(self, board: Board) -> Seen:
+        """The key is made on the board; what the agent says of the chip must be what we saw."""
+        said = board.agent("enroll()")
+        seen = fuses.decode(self.chip, board.ask(fuses.read_code(self.chip)).get("words", []))
+        if (said.get("mac"), said.get("chip"), said.get("fuses")) != (
+            self.mac,
+            self.chip,
+            seen.words,
+        ):
+            raise Trouble(
+                "board.contradicts",
+                "the agent says otherwise of this chip than the line saw",
+                why="MAC, chip or fuses differ",
+                fix="install the released firmware and agent, then try again",
+            )
+        public, kid, origin = said_key(said)
+        profile = self._profile(seen, origin)
+        model = self.settings["hwmodel"]
+        return Seen(self.mac or "", self.chip, public, origin, seen.words, profile, model, kid)
+
+    def _profile(self, seen: fuses.Fuses, origin: str) -> Profile:
+        hardened = seen.secure_boot and seen.flash_encryption and self.frozen
+        stock = Profile.P1 if origin in HARDWARE else Profile.P0
+        profile = Profile.P2 if hardened and self.build == "P2" else stock
+        if self.order.profile not in (None, profile):
+            raise Trouble(
+                "board.profile",
+                f"the line sees a {profile} board, not {self.order.profile}",
+                why=f"secure boot {_yes(seen.secure_boot)}, flash encryption"
+                f" {_yes(seen.flash_encryption)}, frozen agent {_yes(self.frozen)},"
+                f" key in {origin}",
+                fix=f"leave --profile out, or flash a {self.order.profile} build",
+            )
+        if self.order.seal and profile is not Profile.P2:
+            raise Trouble(
+                "board.not-sealable",
+                "a stock build cannot be sealed: its prompt is built in",
+                fix="leave --seal out, or flash a hardened build",
+            )
+        return profile
+
+
+def _yes(flag: bool) -> str:
+    return "yes" if flag else "no"
