@@ -28,6 +28,7 @@ from brokers import VERIFIER, Broker, broker
 from emulated import Stage, boards
 from test_serve import serving
 from troth.core.device import Lifecycle, Profile, Provisioning
+from troth.core.freshness import Freshness
 from troth.factory.home import make_home
 from troth.factory.serial import Board, quiet
 from troth.ingest.broker import find_broker
@@ -45,10 +46,17 @@ BOARDS = {seed: forge.Device(seed) for seed in (1, 2)}
 PASSWORDS = {VERIFIER: "verifier's word"} | {
     board.ueid.hex(): f"word of {seed}" for seed, board in BOARDS.items()
 }
-ON_THE_VM = {"asks": "02543204000001"}  # emulated boards of these serial numbers
+# emulated boards of these serial numbers, and what their settings choose
+ON_THE_VM = {"asks": "02543204000001", "sleeps": "02543204000002"}
+CHOSEN: dict[str, dict[str, Any]] = {"asks": {}, "sleeps": {"fresh": "epoch", "spool": True}}
 PASSWORDS |= {ueid: f"word of {name}" for name, ueid in ON_THE_VM.items()}
 _POINT = house.ear_key().public_key().public_numbers()
 POINT = _POINT.x.to_bytes(32, "big") + _POINT.y.to_bytes(32, "big")
+SPOOLED = """
+import json
+from troth_agent.spool import Spool
+print("troth: " + json.dumps({"left": len(list(Spool("").names()))}))
+"""
 
 
 class Place:
@@ -350,10 +358,14 @@ def test_serve_reads_the_broker_from_troth_toml_and_tells_its_health(
 @pytest.mark.parametrize("road", ["nats"], indirect=True)
 def test_emulated_boards_report_and_are_given_receipts(place: Place, tmp_path: Path) -> None:
     with boards(tmp_path, scenario=scenario(place, tmp_path)) as stage, place.serving():
-        kids = {name: enrolled(stage, place.store, name) for name in ON_THE_VM}
-        for device in kids.values():
-            eventually(lambda device=device: len(place.store.evidences(device)) > 1, 60)
+        asks, sleeps = (enrolled(stage, place.store, name) for name in ON_THE_VM)
+        eventually(lambda: len(place.store.evidences(asks)) > 1, 60)
+        eventually(lambda: len(place.store.evidences(sleeps)) > 1, 60)
+        with quiet(), Board.open(stage.port("sleeps"), restart=True) as board:
+            assert board.ask(SPOOLED) == {"left": 0}, "every report was confirmed at once"
     assert not place.store.rejections()
+    freshness = {id: {row.freshness for row in place.store.evidences(id)} for id in (asks, sleeps)}
+    assert freshness == {asks: {Freshness.CHALLENGE}, sleeps: {Freshness.EPOCH}}
 
 
 def scenario(place: Place, at: Path) -> str:
@@ -366,7 +378,7 @@ def scenario(place: Place, at: Path) -> str:
         (files / "ca.der").write_bytes(place.der)
         settings = {"oemid": "0a1b2c", "hwmodel": "lamp", "swname": "lamp", "swversion": "1.0.0"}
         settings |= {"interval_s": 1, "link": "mqtts", "url": place.road.url, "ca": "/ca.der"}
-        settings |= {"password": PASSWORDS[ueid]}
+        settings |= {"password": PASSWORDS[ueid], "receipt_key": POINT.hex(), **CHOSEN[name]}
         (files / "troth.json").write_text(json.dumps(settings))
         said += f'[[board]]\nname = "{name}"\nserial = {number}\nfiles = "{name}"\n'
     return said
