@@ -20,6 +20,8 @@ _NOUNS = {
     "device": "list devices, show one, read its history",
     "check": "which duties are met, by whom, and who owes what is not",
     "forecast": "what the clock alone will change, when and why",
+    "feed": "what is known of flaws, components and contacts, and how old that is",
+    "incident": "exploited flaws and severe incidents, and when reports are due",
     "waiver": "let a duty rest for a while, in writing",
     "evidence": "show, compare and verify evidence",
     "duty": "the catalogue of duties",

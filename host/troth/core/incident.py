@@ -8,7 +8,7 @@ after the notification for a severe incident (14(4)). A report that came late st
 from __future__ import annotations
 
 import calendar
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -33,6 +33,7 @@ class Step(StrEnum):
     FIX = "fix"  # a corrective or mitigating measure is available
     FINAL = "final"
     CLOSED = "closed"
+    MISTAKEN = "mistaken"  # it was no incident: what was not due yet is not owed any more
 
 
 REPORTS = (Step.WARNING, Step.NOTICE, Step.FINAL)
@@ -53,8 +54,8 @@ class Incident:
     def at(self, step: Step) -> int | None:
         return dict(self.steps).get(step)
 
-    def is_about(self, model: str | None) -> bool:
-        return not self.models or model in self.models
+    def is_about(self, models: Container[str]) -> bool:
+        return not self.models or any(model in models for model in self.models)
 
 
 class Filing(NamedTuple):
@@ -80,13 +81,27 @@ def filings(incident: Incident) -> tuple[Filing, ...]:
     if begins is not None:
         within = begins + 14 * _DAY if incident.kind is Kind.EXPLOITED else a_month_after(begins)
         found.append(Filing(Step.FINAL, within, incident.at(Step.FINAL)))
+    ended = incident.at(Step.MISTAKEN)
+    if ended is not None:
+        found = [each for each in found if each.made is not None or each.due <= ended]
     return tuple(found)
+
+
+def is_open(incident: Incident) -> bool:
+    return incident.at(Step.CLOSED) is None and incident.at(Step.MISTAKEN) is None
+
+
+def owed(incident: Incident) -> tuple[Step, ...]:
+    """The reports that are still to be made before it can be closed, due already or not."""
+    if incident.aware < IN_FORCE:
+        return ()
+    return tuple(step for step in REPORTS if incident.at(step) is None)
 
 
 def next_due(incidents: Iterable[Incident]) -> int:
     """The first deadline of a report that is not made; NEVER: none is owed."""
-    owed = (each.due for one in incidents for each in filings(one) if each.made is None)
-    return min(owed, default=NEVER)
+    due = (each.due for one in incidents for each in filings(one) if each.made is None)
+    return min(due, default=NEVER)
 
 
 def late(incidents: Iterable[Incident]) -> tuple[str, ...]:

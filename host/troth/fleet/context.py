@@ -267,7 +267,8 @@ class Context:
             standing.profile,
             standing.must_show,
             standing.waivers,
-            until=standing.until,
+            standing.feeds,
+            standing.until,
         )
 
     def _load_signer(self, kid: bytes) -> Signer | None:

@@ -7,10 +7,12 @@ from typing import NamedTuple
 from ..core.claims import ClaimsSet, DeviceClaims
 from ..core.declared import speaking
 from ..core.device import Profile, Registration, fuse_regressions
+from ..core.feeds import Feeds
 from ..core.reference import Policy, Reference, Release, Statement, resolve
 from ..core.waiver import Waiver, grace
 from ..store import Store
 from .boards import must_show
+from .fed import Fed
 
 
 class Yardstick(NamedTuple):
@@ -25,6 +27,7 @@ class Yardstick(NamedTuple):
     profile: Profile
     must_show: frozenset[str]
     waivers: tuple[Waiver, ...]
+    feeds: Feeds
     since: int  # the clock changes nothing of this between ...
     until: int | None  # ... and
 
@@ -39,6 +42,8 @@ class Yardsticks:
         self._statements: dict[str, tuple[Statement, ...]] = {}
         self._releases: dict[tuple[str, str], tuple[Release, ...]] = {}
         self._waivers: tuple[Waiver, ...] | None = None
+        self._fed: Fed | None = None
+        self._fed_before: Fed | None = None
 
     def forget(self) -> None:
         """The records are others than before."""
@@ -46,6 +51,7 @@ class Yardsticks:
         self._statements.clear()
         self._releases.clear()
         self._waivers = None
+        self._fed_before, self._fed = self._fed or self._fed_before, None
 
     def of(self, unit: Registration, claims_set: ClaimsSet, now: int) -> Yardstick:
         """The very same one for as long as the unit reports the same set and the clock allows."""
@@ -81,6 +87,7 @@ class Yardsticks:
             profile,
             must_show(unit.chip, profile),
             self._waivers_for(unit),
+            self._fed_of(unit, reference, spoken.statement),
             spoken.since,
             spoken.until,
         )
@@ -89,6 +96,12 @@ class Yardsticks:
         """What a product is does not end with the declaration that says so: the last one counts."""
         declared = self._statements_of(model)
         return declared[-1].traits if declared else frozenset()
+
+    def _fed_of(self, unit: Registration, reference: Reference, declared: Statement) -> Feeds:
+        if self._fed is None:
+            self._fed = Fed(self._store, self._policy, self._fed_before)
+        released = self._released(unit.model, unit.chip)
+        return self._fed.of(unit.model, reference.release, released, declared)
 
     def _waivers_for(self, unit: Registration) -> tuple[Waiver, ...]:
         if self._waivers is None:

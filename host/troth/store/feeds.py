@@ -17,10 +17,9 @@ _feeds, _incidents, _steps = schema.feeds, schema.incidents, schema.incident_ste
 _REVIEW = "review"  # a step of the register itself: it was looked through and is complete
 
 
-def add(conn: Connection, row: FeedRow) -> None:
+def add(conn: Connection, row: FeedRow, document: bytes) -> None:
     values = {name: getattr(row, name) for name in FeedRow._fields if name != "id"}
-    values["document"] = zlib.compress(row.document)
-    conn.execute(insert(_feeds).values(**values))
+    conn.execute(insert(_feeds).values(**values, document=zlib.compress(document)))
     detail = f"{row.kind} {row.source} {row.items} of {row.at}"
     audit.append(conn, row.added, row.by, "feed.added", row.subject or row.source, detail)
     bump(conn)
@@ -29,11 +28,14 @@ def add(conn: Connection, row: FeedRow) -> None:
 def current(conn: Connection) -> tuple[FeedRow, ...]:
     """The last of each kind, source and subject."""
     last = select(func.max(_feeds.c.id)).group_by(_feeds.c.kind, _feeds.c.source, _feeds.c.subject)
-    asked = select(_feeds).where(_feeds.c.id.in_(last)).order_by(_feeds.c.kind, _feeds.c.id)
-    return tuple(
-        FeedRow(**{**row._mapping, "document": zlib.decompress(row.document)})
-        for row in conn.execute(asked)
-    )
+    names = [_feeds.c[name] for name in FeedRow._fields]
+    asked = select(*names).where(_feeds.c.id.in_(last)).order_by(_feeds.c.kind, _feeds.c.id)
+    return tuple(FeedRow(**row._mapping) for row in conn.execute(asked))
+
+
+def document(conn: Connection, ident: int) -> bytes:
+    asked = select(_feeds.c.document).where(_feeds.c.id == ident)
+    return zlib.decompress(conn.execute(asked).scalar_one())
 
 
 def open_incident(conn: Connection, row: IncidentRow) -> None:

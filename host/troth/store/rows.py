@@ -203,7 +203,7 @@ class WaiverRow:
 
 
 class FeedRow(NamedTuple):
-    """What one feed brought, read and normalised."""
+    """What one feed brought; its document is asked for apart."""
 
     id: int
     kind: str  # osv kev vex sbom contact
@@ -212,7 +212,6 @@ class FeedRow(NamedTuple):
     at: int
     items: int
     digest: str
-    document: bytes
     added: int
     by: str
 

@@ -194,9 +194,9 @@ class Store(Reading):
 
     # --- feeds and incidents ------------------------------------------------------------------
 
-    def add_feed(self, row: FeedRow) -> None:
+    def add_feed(self, row: FeedRow, document: bytes) -> None:
         """Keep what a feed brought; earlier ones are kept too."""
-        self._write(lambda conn: feeds.add(conn, row))
+        self._write(lambda conn: feeds.add(conn, row, document))
 
     def open_incident(self, row: IncidentRow) -> None:
         """Write an incident down. Trouble `incident.duplicate`."""

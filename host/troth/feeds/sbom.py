@@ -1,0 +1,112 @@
+"""A component list in CycloneDX JSON, read with its library and compared with its release.
+
+It must name the app image by its digest, and every file that the board executes: from their paths
+and digests the release's own code digest is computed again, so that nothing can be left out.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..core.flaws import Component
+from ..core.reference import Release
+from ..factory.manifest import executable, manifest_of
+from ..trouble import Trouble
+from .reading import Node, package_of
+
+if TYPE_CHECKING:
+    from cyclonedx.model.bom import Bom
+    from cyclonedx.model.component import Component as Part
+
+_MOST_PARTS = 20_000
+_MOST_DEPTH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class Sbom:
+    made: int  # unix s
+    subject: str  # SHA-256 of the app image that it is about, or nothing
+    components: tuple[Component, ...]
+    files: Mapping[str, str]  # path on the board -> SHA-256
+    digests: frozenset[str]
+
+
+def read(document: Node) -> Sbom:
+    """Raises Trouble `feed.foreign` or `feed.field`."""
+    said = document.map()
+    if said.get("bomFormat") != "CycloneDX":
+        raise Trouble(
+            "feed.foreign",
+            f"{document.file.name} is no component list",
+            why="bomFormat is not CycloneDX",
+            fix="give a CycloneDX list in JSON, such as troth release sbom writes",
+        )
+    made = document.need("metadata").need("timestamp").instant()
+    bom = _parsed(document)
+    head = bom.metadata.component if bom.metadata else None
+    if head is None:
+        document.need("metadata").fail("component is missing: the product that it is about")
+    parts = list(_parts((head, *bom.components), document, 0))
+    return Sbom(
+        made=made,
+        subject=_digest(head),
+        components=tuple(dict.fromkeys(c for part in parts if (c := _component(part)))),
+        files={part.name: _digest(part) for part in parts if part.name.startswith("/")},
+        digests=frozenset(filter(None, map(_digest, parts))),
+    )
+
+
+def missing(found: Sbom, release: Release, files: Mapping[str, bytes] | None) -> tuple[str, ...]:
+    """What of the release it leaves out; the very names where the files are given."""
+    gone = [] if release.app_digest in found.digests else ["app image"]
+    ours = {path: digest for path, digest in found.files.items() if path.endswith((".py", ".mpy"))}
+    if manifest_of({path: bytes.fromhex(each) for path, each in ours.items()}) == (
+        release.code_digest
+    ):
+        return tuple(gone)
+    if files is None:
+        return (*gone, "code files")
+    built = {p: hashlib.sha256(raw).hexdigest() for p, raw in executable(files).items()}
+    changed = [path for path, digest in sorted(built.items()) if ours.get(path) != digest]
+    extra = [f"{path} (not in the release)" for path in sorted(ours.keys() - built.keys())]
+    return (*gone, *(changed + extra or ["code files"]))
+
+
+def _parsed(document: Node) -> Bom:
+    from cyclonedx.model.bom import Bom
+
+    try:
+        bom = Bom.from_json(document.value)  # type: ignore[attr-defined]
+    except Exception as err:  # the library raises what its own parts raise
+        document.fail(f"the CycloneDX library refuses it: {str(err)[:200]}")
+    if not isinstance(bom, Bom):
+        document.fail("the CycloneDX library reads no list in it")
+    return bom
+
+
+def _parts(parts: Iterable[Part], document: Node, depth: int) -> Iterator[Part]:
+    if depth > _MOST_DEPTH:
+        document.fail("components are nested too deep")
+    for count, part in enumerate(parts):
+        if count > _MOST_PARTS:
+            document.fail(f"more than {_MOST_PARTS} components")
+        yield part
+        yield from _parts(part.components, document, depth + 1)
+
+
+def _component(part: Part) -> Component | None:
+    """A file is no component that a vulnerability feed could know."""
+    if part.name.startswith("/"):
+        return None
+    if part.purl is not None:
+        name, version = package_of(part.purl.to_string())
+        return Component(name, version or part.version or "")
+    return Component(part.name, part.version or "")
+
+
+def _digest(part: Part) -> str:
+    found = [each.content for each in part.hashes if each.alg.value == "SHA-256"]
+    return found[0].lower() if found else ""
