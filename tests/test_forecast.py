@@ -103,7 +103,7 @@ def test_the_forecast_and_the_look_back_agree_when_nothing_else_happened(
         clock.advance(context, judge, now=at + late)
 
         seen = check(context, CATALOGUE, now=at + late, as_of=at)
-        assert {unit.row.id: unit.state for unit in seen.units} == {
+        assert {each.id: group.state for group in seen.cohorts for each in group.members} == {
             device: verdict.state for device, verdict in told.items()
         }
         for device, verdict in told.items():

@@ -138,6 +138,7 @@ GROWING = (
     "states",
     "sheets",
     "holdings",
+    "duty_sets",
     "audit",
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 
 import click
@@ -99,9 +100,9 @@ def command(
         for breach in ruling.breaches:
             units = plain(", ".join(breach.units), 120)
             print(f"  {breach.provision}  {breach.duty}  {breach.party.value}: {units}")
-    states = [unit.state for unit in result.units]
-    found = ", ".join(f"{states.count(state)} {state.value}" for state in State if state in states)
-    print(f"{count(len(states), 'device')}: {found or 'none'}; as of {iso(result.as_of)}")
+    states = Counter(result.states.values())
+    found = ", ".join(f"{states[state]} {state.value}" for state in State if states[state])
+    print(f"{count(result.units, 'device')}: {found or 'none'}; as of {iso(result.as_of)}")
     return code
 
 

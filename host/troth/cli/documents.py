@@ -183,8 +183,8 @@ def check(result: Check, exit_code: int) -> dict[str, Any]:
         "schema": "troth/check/1",
         "as_of": iso(result.as_of),
         "exit": exit_code,
-        "devices": len(result.units),
-        "states": {each.row.name: each.state.value for each in result.units},
+        "devices": result.units,
+        "states": {name: state.value for name, state in result.states.items()},
         "duties": [tally(each) for each in result.tallies],
         "regimes": [
             {

@@ -6,20 +6,20 @@ A finding that resolves to the operator is no breach by the maker whom the law a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ..core.device import Lifecycle
 from ..core.duties import Appraisal, Duty, Outcome, Party, Severity, Subject
 from ..core.verdict import Catalogue, Force, Regime, State, force
-from ..store.rows import IntervalRow
+from ..store.fleet import Member
+from .cohorts import Cohort, Told, cohorts
 from .context import Context
-from .units import Unit, list_units
 from .words import SEVERITIES
 
 BASELINE = "troth-baseline"
 _SHORT = (Outcome.NOT_MET, Outcome.WAIVED)
-Answers = Mapping[str, IntervalRow]  # one unit's, by duty
+Since = Mapping[tuple[str, str, str], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +70,18 @@ class Ruling:
 @dataclass(frozen=True, slots=True)
 class Check:
     as_of: int
-    units: tuple[Unit, ...]
+    cohorts: tuple[Cohort, ...]
     tallies: tuple[Tally, ...]
     rulings: tuple[Ruling, ...]
+
+    @property
+    def units(self) -> int:
+        return sum(each.size for each in self.cohorts)
+
+    @property
+    def states(self) -> dict[str, State]:
+        """Every unit's state, by its name."""
+        return dict(sorted((name, each.state) for each in self.cohorts for name in each.names))
 
 
 def check(
@@ -86,63 +95,39 @@ def check(
 ) -> Check:
     """Count every binding duty; with `regime` its duties, for the units that it concerns."""
     moment = now if as_of is None else as_of
-    units = tuple(unit for unit in list_units(context, as_of=as_of) if _in_scope(unit, only, as_of))
-    answers = _answers(context, units, as_of)
+    found = cohorts(context, catalogue, as_of=as_of, only=only)
+    # one out of service counts when it is asked for by name, or was asked for then
+    if not only and as_of is None:
+        found = tuple(each for each in found if each.lifecycle is not Lifecycle.RETIRED)
     fails = context.store.failing_since(as_of=as_of)
     chosen = [each for each in catalogue.regimes if regime in (None, each.id)]
     duties = sorted(catalogue.duties, key=lambda duty: SEVERITIES.index(duty.severity))
+    asked = [_asked(each, None if regime is None else chosen, moment) for each in found]
     bound = {
-        duty.id: tuple(unit for unit in units if _binds(duty, unit, chosen, regime, moment))
+        duty.id: [each for each, ids in zip(found, asked, strict=True) if duty.id in ids]
         for duty in duties
     }
     return Check(
         moment,
-        units,
-        tuple(_tally(duty, bound[duty.id], answers, fails) for duty in duties if bound[duty.id]),
+        found,
+        tuple(_tally(duty, bound[duty.id], fails) for duty in duties if bound[duty.id]),
         tuple(
             ruling
             for each in chosen
-            if each.binding and (ruling := _rule(each, units, answers, moment)).units
+            if each.binding and (ruling := _rule(each, found, moment)).units
         ),
     )
 
 
-def _in_scope(unit: Unit, only: str, as_of: int | None) -> bool:
-    """All in service; one out of service when it is asked for by name, or was asked for then."""
-    if only:
-        return only in (unit.row.name, unit.row.id, unit.row.model)
-    return as_of is not None or unit.row.lifecycle is not Lifecycle.RETIRED
-
-
-def _answers(
-    context: Context, units: Iterable[Unit], as_of: int | None
-) -> dict[str, dict[str, IntervalRow]]:
-    """The answers about each unit, its own and those that it inherits."""
-    by_subject: dict[tuple[str, str], list[IntervalRow]] = {}
-    for each in context.store.all_intervals(as_of=as_of):
-        by_subject.setdefault((each.subject_kind, each.subject), []).append(each)
-    found = {}
-    for unit in units:
-        subjects = {
-            "unit": unit.row.id,
-            **context.store.subjects(unit.row.id, as_of=as_of),
-        }
-        found[unit.row.id] = {
-            answer.appraisal.duty: answer
-            for subject in subjects.items()
-            for answer in by_subject.get(subject, ())
-        }
-    return found
-
-
-def _binds(duty: Duty, unit: Unit, regimes: Iterable[Regime], only: str | None, now: int) -> bool:
-    if only is None:
-        return duty.id in unit.mandatory
-    return any(
-        line.duty == duty.id and _counts(force(line, regime, unit.registration, now))
+def _asked(cohort: Cohort, regimes: Sequence[Regime] | None, now: int) -> frozenset[str]:
+    """The duties to count: those that bind, or those of the regimes that are asked for."""
+    if regimes is None or cohort.registration is None:
+        return cohort.mandatory if regimes is None else frozenset()
+    return frozenset(
+        line.duty
         for regime in regimes
         for line in regime.lines
-        if unit.registration
+        if _counts(force(line, regime, cohort.registration, now))
     )
 
 
@@ -151,37 +136,39 @@ def _counts(strength: Force) -> bool:
     return strength in (Force.BINDS, Force.VIEW)
 
 
-def _tally(
-    duty: Duty,
-    units: Iterable[Unit],
-    answers: Mapping[str, Answers],
-    fails: Mapping[tuple[str, str, str], int],
-) -> Tally:
+def _tally(duty: Duty, bound: Iterable[Cohort], fails: Since) -> Tally:
     outcomes: Counter[Outcome] = Counter()
-    stale, failing, since = 0, [], []
+    stale, failing = 0, list[str]()
+    since: list[int] = []
     owed: Counter[Party] = Counter()
-    for unit in units:
-        answer = answers[unit.row.id].get(duty.id)
+    for cohort in bound:
+        answer = cohort.answers.get(duty.id)
         if answer is None:
-            outcomes[Outcome.NOT_SHOWN] += 1
+            outcomes[Outcome.NOT_SHOWN] += cohort.size
             continue
-        said = answer.appraisal
-        if unit.state is State.STALE and _rests_on_report(said):
-            stale += 1  # never shown as last-good
+        said = answer.said
+        if cohort.state is State.STALE and _rests_on_report(said):
+            stale += cohort.size  # never shown as last-good
             continue
-        outcomes[said.outcome] += 1
+        outcomes[said.outcome] += cohort.size
         if said.outcome is Outcome.NOT_MET:
-            failing.append(unit.row.name)
-            since.append(fails.get((answer.subject_kind, answer.subject, duty.id), answer.since))
-            owed.update([said.owed_by] if said.owed_by else [])
+            failing += cohort.names
+            since += (at for each in cohort.members if (at := _since(each, answer, fails)))
+            if said.owed_by:
+                owed[said.owed_by] += cohort.size
     return Tally(
         duty,
         tuple(outcomes.items()),
         stale,
-        tuple(failing),
+        tuple(sorted(failing)),
         min(since, default=None),
         tuple(party for party, _ in owed.most_common()),
     )
+
+
+def _since(member: Member, answer: Told, fails: Since) -> int | None:
+    key = (answer.kind, answer.subject or member.id, answer.said.duty)
+    return fails.get(key, answer.since)
 
 
 def _rests_on_report(said: Appraisal) -> bool:
@@ -189,40 +176,41 @@ def _rests_on_report(said: Appraisal) -> bool:
     return said.subject is Subject.UNIT and said.outcome is not Outcome.NOT_MET
 
 
-def _rule(
-    regime: Regime, units: Iterable[Unit], answers: Mapping[str, Answers], now: int
-) -> Ruling:
-    found: dict[tuple[str, str, str, Party], list[str]] = {}
+def _rule(regime: Regime, found: Iterable[Cohort], now: int) -> Ruling:
+    breaches: dict[tuple[str, str, str, Party], list[str]] = {}
     failing: dict[str, None] = {}
     waived: dict[str, None] = {}
-    concerned = [unit for unit in units if regime.id in unit.regimes]
-    for unit in concerned:
+    concerned = [each for each in found if regime.id in each.regimes]
+    for cohort in concerned:
         for line in regime.lines:
-            answer = answers[unit.row.id].get(line.duty)
-            if answer is None or answer.appraisal.outcome not in _SHORT:
+            answer = cohort.answers.get(line.duty)
+            if answer is None or answer.said.outcome not in _SHORT:
                 continue
-            if not unit.registration or force(line, regime, unit.registration, now) != Force.BINDS:
+            unit = cohort.registration
+            if unit is None or force(line, regime, unit, now) is not Force.BINDS:
                 continue
-            if answer.appraisal.outcome is Outcome.WAIVED:
+            if answer.said.outcome is Outcome.WAIVED:
                 waived[line.duty] = None
                 continue
             failing[line.duty] = None
-            party = answer.appraisal.owed_by
+            party = answer.said.owed_by
             if party is not None and party is not Party.OPERATOR:
-                key = (line.duty, line.clause.provision, answer.subject, party)
-                found.setdefault(key, []).append(unit.row.name)
+                for member in cohort.members:
+                    subject = answer.subject or member.id
+                    key = (line.duty, line.clause.provision, subject, party)
+                    breaches.setdefault(key, []).append(member.name)
     return Ruling(
         regime,
-        len(concerned),
+        sum(each.size for each in concerned),
         tuple(failing),
-        tuple(Breach(*key[:3], tuple(names), key[3]) for key, names in found.items()),
-        sum(unit.state in (State.STALE, State.UNKNOWN) for unit in concerned),
+        tuple(Breach(*key[:3], tuple(names), key[3]) for key, names in breaches.items()),
+        sum(each.size for each in concerned if each.state in (State.STALE, State.UNKNOWN)),
         _coming(regime, concerned, now),
         tuple(waived),
     )
 
 
-def _coming(regime: Regime, concerned: Iterable[Unit], now: int) -> tuple[str, ...]:
+def _coming(regime: Regime, concerned: Iterable[Cohort], now: int) -> tuple[str, ...]:
     """Whether a line is in force yet is the same for every unit that its regime speaks of."""
     unit = next((unit.registration for unit in concerned if unit.registration), None)
     if unit is None:
@@ -236,7 +224,7 @@ def fails(result: Check, fail_on: str) -> State:
 
     A silent unit is silent, whatever it failed before; what its model fails, it fails without it.
     """
-    stale = {unit.row.name for unit in result.units if unit.state is State.STALE}
+    stale = {name for name, state in result.states.items() if state is State.STALE}
     failing = [
         tally.duty
         for tally in result.tallies
@@ -246,7 +234,7 @@ def fails(result: Check, fail_on: str) -> State:
         failing = [duty for duty in failing if duty.severity is Severity.CRITICAL]
     if failing:
         return State.NON_COMPLIANT
-    silent = any(unit.state in (State.STALE, State.UNKNOWN) for unit in result.units)
+    silent = any(each.state in (State.STALE, State.UNKNOWN) for each in result.cohorts)
     if silent or not result.units:
         return State.NON_COMPLIANT if fail_on == "stale" and result.units else State.UNKNOWN
     return State.COMPLIANT

@@ -11,7 +11,7 @@ answers that tell values of its own reports have rows of their own.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select, update
@@ -23,7 +23,7 @@ from . import audit, schema, sheets, timeline
 from .changes import Subjects
 
 _verdicts, _states, _heads = schema.verdicts, schema.states, schema.heads
-_holdings = schema.holdings
+_holdings, _duty_sets = schema.holdings, schema.duty_sets
 
 _Key = tuple[str, str]  # subject kind, subject
 _CLOSE_VERDICT = (
@@ -57,6 +57,7 @@ class _Held:
     """The open holding of one unit."""
 
     id: int
+    sheet: int
     since: int
 
 
@@ -64,7 +65,7 @@ class _Held:
 class _OpenState:
     id: int
     since: int
-    said: tuple[str, str, str, str, str, str]
+    said: tuple[str, str, str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,7 @@ class Changes:
     closing_holdings: dict[int, int] = field(default_factory=dict)
     opening: dict[int, dict[str, Any]] = field(default_factory=dict)
     opening_states: dict[int, dict[str, Any]] = field(default_factory=dict)
+    duty_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
     opening_holdings: dict[int, dict[str, Any]] = field(default_factory=dict)
     heads: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -186,11 +188,14 @@ class Changes:
             if now is not None and now.id is not None:
                 self._close(now.id, now.since, at)
             since = at if now is None else max(at, now.since)
-            if sheets.fits(said):
-                held[said.duty] = _Open(None, since, said)
+            if said.subject is Subject.UNIT:
                 moved = held
+            if said.subject is Subject.UNIT and not said.live:
+                held[said.duty] = _Open(None, since, said)
             else:
                 self._open(key, held, said, at=since, by=evidence)
+        if moved is None and self._holding(conn, verdict.device) is None:
+            moved = seen[Subject.UNIT][1] if Subject.UNIT in seen else None
         if moved is not None:
             self._hold(conn, verdict, moved, at, evidence)
         self._state(conn, verdict, ids, at, evidence)
@@ -218,6 +223,8 @@ class Changes:
             conn.execute(
                 _CLOSE_STATE, [{"ident": i, "at": t} for i, t in self.closing_states.items()]
             )
+        if self.duty_sets:
+            conn.execute(insert(_duty_sets).prefix_with("OR IGNORE"), list(self.duty_sets.values()))
         if self.opening_states:
             conn.execute(insert(_states), list(self.opening_states.values()))
         if self.closing_holdings:
@@ -254,6 +261,11 @@ class Changes:
         else:
             self.closing[ident] = end
 
+    def _holding(self, conn: Connection, device: str) -> _Held | None:
+        if device not in self.memory.holdings:
+            self.memory.holdings[device] = _load_holding(conn, device)
+        return self.memory.holdings[device]
+
     def _hold(
         self,
         conn: Connection,
@@ -264,21 +276,27 @@ class Changes:
     ) -> None:
         """From now on the unit holds the sheet of these answers."""
         device = verdict.device
-        now = self.memory.holdings.get(device) or _load_holding(conn, device)
+        now = self._holding(conn, device)
         since = at if now is None else max(at, now.since)
-        told = [held[said.duty] for said in verdict.appraisals if sheets.fits(said)]
-        for each in told:
-            if each.id is not None:  # a row of before there were sheets
+        told = []
+        for said in verdict.appraisals:
+            if said.subject is not Subject.UNIT:
+                continue
+            each = held[said.duty]
+            if each.id is not None and not said.live:  # a row of before there were sheets
                 self._close(each.id, each.since, since)
-                each.id = None
-        sheet = sheets.number(conn, self.memory.sheets, [each.said for each in told])
+                each.id, each.said = None, replace(each.said, live=False)
+            told.append(each.said)
+        sheet = sheets.number(conn, self.memory.sheets, told)
+        if now is not None and now.sheet == sheet:
+            return
         if now is not None and now.id in self.opening_holdings:
             self.opening_holdings[now.id]["to"] = since
         elif now is not None:
             self.closing_holdings[now.id] = since
         ident = self.next_holding
         self.next_holding += 1
-        self.memory.holdings[device] = _Held(ident, since)
+        self.memory.holdings[device] = _Held(ident, sheet, since)
         self.opening_holdings[ident] = {
             "id": ident,
             "device": device,
@@ -336,7 +354,13 @@ class Changes:
         ident = self.next_state
         self.next_state += 1
         self.memory.states[device] = _OpenState(ident, at, said)
-        names = ("state", "regimes", "duty_set", "mandatory", "failing", "subjects")
+        chosen = verdict.duty_set
+        self.duty_sets[chosen.digest] = {
+            "digest": chosen.digest,
+            "regimes": json.dumps(chosen.regimes),
+            "mandatory": json.dumps(sorted(chosen.mandatory)),
+        }
+        names = ("state", "duty_set", "failing", "subjects")
         self.opening_states[ident] = {
             "id": ident,
             "device": device,
@@ -409,15 +433,14 @@ def _ids(device: str, subjects: Subjects) -> dict[str, str]:
     }
 
 
-def _state_words(verdict: Verdict, ids: dict[str, str]) -> tuple[str, str, str, str, str, str]:
-    chosen = verdict.duty_set
+def _state_words(verdict: Verdict, ids: dict[str, str]) -> tuple[str, str, str, str]:
+    shared = {kind: ident for kind, ident in ids.items() if kind != "unit"}
+    failing = [said.duty for said in verdict.failing]
     return (
         verdict.state.value,
-        json.dumps(chosen.regimes),
-        chosen.digest,
-        json.dumps(sorted(chosen.mandatory)),
-        json.dumps([said.duty for said in verdict.failing]),
-        json.dumps(ids),
+        verdict.duty_set.digest,
+        json.dumps(failing),
+        json.dumps(shared),
     )
 
 
@@ -428,11 +451,11 @@ def _load(conn: Connection, key: _Key) -> dict[str, _Open]:
 
 def _load_holding(conn: Connection, device: str) -> _Held | None:
     row = conn.execute(
-        select(_holdings.c.id, _holdings.c.since).where(
+        select(_holdings.c.id, _holdings.c.sheet, _holdings.c.since).where(
             _holdings.c.device == device, _holdings.c.to.is_(None)
         )
     ).one_or_none()
-    return None if row is None else _Held(row.id, row.since)
+    return None if row is None else _Held(*row)
 
 
 def _load_state(conn: Connection, device: str) -> _OpenState | None:
@@ -441,5 +464,5 @@ def _load_state(conn: Connection, device: str) -> _OpenState | None:
     ).one_or_none()
     if row is None:
         return None
-    said = (row.state, row.regimes, row.duty_set, row.mandatory, row.failing, row.subjects)
+    said = (row.state, row.duty_set, row.failing, row.subjects)
     return _OpenState(row.id, row.since, said)

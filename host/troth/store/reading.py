@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
@@ -11,7 +11,7 @@ from ..core.claims import Token
 from ..core.device import Provisioning
 from ..core.freshness import Freshness, Handle
 from ..core.reference import Statement
-from . import audit, epochs, evidence, feeds, judged, references, registry, timeline, waivers
+from . import audit, epochs, evidence, feeds, fleet, judged, references, registry, timeline, waivers
 from .engine import Engines
 from .rows import (
     AuditRow,
@@ -199,6 +199,20 @@ class Reading:
     def all_intervals(self, *, as_of: int | None = None) -> tuple[IntervalRow, ...]:
         """The answers that hold for every subject, now or at an instant."""
         return self._read(lambda conn: timeline.current(conn, None, None, as_of))
+
+    def shared_intervals(self, *, as_of: int | None = None) -> tuple[IntervalRow, ...]:
+        """The answers that hold for what units stand under: releases, models, makers."""
+        return self._read(lambda conn: timeline.shared(conn, as_of))
+
+    def alike(
+        self, *, as_of: int | None = None, only: str = "", instants: Sequence[int] = ()
+    ) -> tuple[fleet.Alike, ...]:
+        """All units in groups of those that nothing tells apart but their names.
+
+        `only` those of one name, id or model. Of the dates in the registry it counts alone which
+        of these instants they have reached.
+        """
+        return self._read(lambda conn: fleet.alike(conn, as_of, only, instants))
 
     def judged(self) -> tuple[str, int] | None:
         """Under which rules, and at which generation, everybody was last judged."""

@@ -235,6 +235,14 @@ verdicts = Table(
     Column("since", _ID, nullable=False),
     Column("to", _ID),
     Index(None, "subject_kind", "subject", "duty", "since"),
+    Index(
+        "ix_verdicts_failing",
+        "subject_kind",
+        "subject",
+        "duty",
+        sqlite_where=text("\"to\" IS NULL AND outcome = 'not-met'"),
+        postgresql_where=text("\"to\" IS NULL AND outcome = 'not-met'"),
+    ),
     # one open answer per duty and subject, whoever writes
     Index(
         "uq_verdicts_open",
@@ -277,15 +285,22 @@ holdings = Table(
     ),
 )
 
+# the duties that bind a unit, by their digest: most units are bound by the same
+duty_sets = Table(
+    "duty_sets",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("regimes", Text, nullable=False),
+    Column("mandatory", Text, nullable=False),
+)
+
 states = Table(
     "states",
     metadata,
     Column("id", _ID, primary_key=True),
     Column("device", String(32), ForeignKey("devices.id"), nullable=False),
     Column("state", String(16), nullable=False),
-    Column("regimes", Text, nullable=False),
-    Column("duty_set", String(64), nullable=False),
-    Column("mandatory", Text, nullable=False),
+    Column("duty_set", String(64), nullable=False),  # of duty_sets
     Column("failing", Text, nullable=False),
     Column("subjects", Text, nullable=False),
     Column("evidence", _ID, ForeignKey("evidence.id")),

@@ -1,7 +1,9 @@
 """Sheets: what a unit is told like many others, kept once, by the digest of what it says.
 
-A unit holds one sheet at a time. The answers of one duty over time are read off the sheets that
-it held one after the other, so that they look like any other interval.
+A unit holds one sheet at a time, and every duty stands on it with its outcome: of an answer that
+tells values of the unit's own reports the words are elsewhere. The answers of one duty over time
+are read off the sheets that a unit held one after the other, so that they look like any other
+interval.
 """
 
 from __future__ import annotations
@@ -22,6 +24,7 @@ from . import schema
 from .rows import IntervalRow
 
 _sheets, _holdings = schema.sheets, schema.holdings
+_KNOWN = 10_000
 _ORDER = (_holdings.c.device, _holdings.c.since, _holdings.c.id)
 
 
@@ -36,16 +39,13 @@ class Holding(NamedTuple):
     to: int | None
 
 
-def fits(said: Appraisal) -> bool:
-    """Is it told in the same words to many units?"""
-    return said.subject is Subject.UNIT and not said.live
-
-
 def number(conn: Connection, known: dict[bytes, int], answers: Sequence[Appraisal]) -> int:
     """The sheet of these answers, written when it is the first of its kind."""
     text = json.dumps([_words(said) for said in answers], ensure_ascii=False)
     digest = hashlib.sha256(text.encode()).digest()
     if digest not in known:
+        if len(known) >= _KNOWN:
+            known.clear()
         where = select(_sheets.c.id).where(_sheets.c.digest == digest)
         ident = conn.execute(where).scalar()
         if ident is None:
@@ -67,7 +67,8 @@ def every(conn: Connection, ids: Iterable[int] | None = None) -> dict[int, Mappi
 
 @lru_cache(maxsize=4096)
 def read(text: str) -> Mapping[str, Appraisal]:
-    return {words[0]: _appraisal(*words) for words in json.loads(text)}
+    said = (_appraisal(*words) for words in json.loads(text))
+    return {each.duty: each for each in said}
 
 
 def intervals(conn: Connection, device: str | None = None) -> Iterator[IntervalRow]:
@@ -92,7 +93,7 @@ def unfold(
         for duty in [duty for duty, row in standing.items() if now.get(duty) != row.appraisal]:
             yield replace(standing.pop(duty), to=each.since)
         for duty, said in now.items():
-            if duty not in standing:
+            if duty not in standing and not said.live:
                 standing[duty] = IntervalRow(
                     None, "unit", each.device, said, each.evidence, each.since, None
                 )
@@ -108,7 +109,7 @@ def failing_since(
     found: dict[tuple[str, str, str], int] = {}
     for ours in _histories(conn, as_of, device):
         for duty, now in told[ours[0].sheet].items():
-            if not _fails(now):
+            if now.live or not _fails(now):
                 continue
             since = ours[0].since
             for before in ours[1:]:
@@ -149,30 +150,27 @@ def _fails(said: Appraisal) -> bool:
 
 
 def _words(said: Appraisal) -> tuple[Any, ...]:
-    return (
+    head = (
         said.duty,
         said.outcome.value,
         said.reason.value if said.reason else None,
-        said.because,
         said.assurance.value,
         said.owed_by.value if said.owed_by else None,
-        said.owed_because,
-        said.remedy,
-        said.until,
     )
+    if said.live:
+        return head
+    return (*head, said.because, said.owed_because, said.remedy, said.until)
 
 
 def _appraisal(
     duty: str,
     outcome: str,
     reason: str | None,
-    because: str,
     assurance: str,
     owed_by: str | None,
-    owed_because: str,
-    remedy: str,
-    until: int | None,
+    *words: Any,
 ) -> Appraisal:
+    because, owed_because, remedy, until = words or ("", "", "", None)
     return Appraisal(
         duty=duty,
         subject=Subject.UNIT,
@@ -184,4 +182,5 @@ def _appraisal(
         owed_because=owed_because,
         remedy=remedy,
         until=until,
+        live=not words,
     )

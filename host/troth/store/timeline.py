@@ -30,6 +30,13 @@ def current(
     return tuple(sorted(found, key=lambda row: (row.subject_kind, row.subject, row.appraisal.duty)))
 
 
+def shared(conn: Connection, as_of: int | None) -> tuple[IntervalRow, ...]:
+    """The answers that are no unit's own."""
+    kinds = [kind.value for kind in Subject if kind is not Subject.UNIT]
+    asked = select(_verdicts).where(_verdicts.c.subject_kind.in_(kinds)).order_by(_verdicts.c.id)
+    return tuple(_interval(row) for row in conn.execute(_held(asked, _verdicts, as_of)))
+
+
 def _holds(row: IntervalRow, as_of: int | None) -> bool:
     if as_of is None:
         return row.to is None
@@ -80,7 +87,7 @@ def failing_since(
 def subjects(conn: Connection, device: str, as_of: int | None) -> dict[str, str]:
     asked = _held(select(_states.c.subjects).where(_states.c.device == device), _states, as_of)
     found = conn.execute(asked).scalar()
-    return dict(json.loads(found)) if found else {"unit": device}
+    return {"unit": device, **(json.loads(found) if found else {})}
 
 
 def state(conn: Connection, device: str, as_of: int | None) -> StateRow | None:
@@ -110,7 +117,12 @@ def _held(asked: Any, table: Any, as_of: int | None) -> Any:
 
 
 def _state_select() -> Any:
-    return select(_states, _heads.c.until).outerjoin(_heads, _heads.c.device == _states.c.device)
+    sets = schema.duty_sets
+    return (
+        select(_states, sets.c.regimes, sets.c.mandatory, _heads.c.until)
+        .join(sets, sets.c.digest == _states.c.duty_set)
+        .outerjoin(_heads, _heads.c.device == _states.c.device)
+    )
 
 
 def _state_rows(conn: Connection, asked: Any) -> Iterable[StateRow]:
@@ -142,5 +154,6 @@ def _interval(row: Row[Any]) -> IntervalRow:
         owed_because=row.owed_because,
         remedy=row.remedy,
         until=row.until,
+        live=row.subject_kind == "unit",
     )
     return IntervalRow(row.id, row.subject_kind, row.subject, said, row.evidence, row.since, row.to)
