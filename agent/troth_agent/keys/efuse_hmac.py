@@ -157,7 +157,8 @@ def _pad(message):
 def load(_settings=None):
     from .. import image
 
-    chip = image.chip(esp32.Partition(esp32.Partition.RUNNING))  # type: ignore[arg-type]
+    running = esp32.Partition(esp32.Partition.RUNNING)  # type: ignore[arg-type]  # stub: str only
+    chip = image.chip(image.reader(running))
     forget("image")
     silicon = _silicon(chip)
     return EfuseKey(silicon, _key_block(chip))
