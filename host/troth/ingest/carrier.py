@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 import cbor2
 
+from ..core.evidence import parse_evidence
 from ..core.freshness import Freshness
 from .desk import Busy, Desk
 from .epochs import published
@@ -58,12 +59,16 @@ class Carried(NamedTuple):
         return cbor2.dumps(said)
 
 
+End = Callable[[Carried | Exception], None]
+
+
 class Carrier:
     """Evidence in, challenges and receipts out. Of the event loop that its desk runs on."""
 
     def __init__(self, pipeline: Pipeline, desk: Callable[[], Desk]) -> None:
         self._pipeline = pipeline
         self._desk = desk
+        self._asking: set[asyncio.Future[Any]] = set()
 
     async def carry(
         self,
@@ -78,16 +83,35 @@ class Carrier:
         Raises Busy, or StoreUnavailable and the like for our own fault: nothing was taken in.
         """
         way = None if ueid is None else bytes.fromhex(ueid)
-        outcome = await self._submit(Sent(evidence, self._pipeline.clock(), way, result))
-        told = _told(outcome)
-        if isinstance(outcome, Repeated):
-            told = await self._again(outcome, evidence)
-        if not result:
-            told = told._replace(result="")
+        answer: asyncio.Future[Carried] = asyncio.get_running_loop().create_future()
+
+        def end(told: Carried | Exception) -> None:
+            if answer.done():  # who asked may have gone
+                return
+            if isinstance(told, Exception):
+                answer.set_exception(told)
+            else:
+                answer.set_result(told)
+
+        self.take(Sent(evidence, self._pipeline.clock(), way, result), end)
+        told = await answer
         if receipt and told.status in (Status.ACCEPTED, Status.LATE):
-            owner = await asyncio.to_thread(self._ueid, outcome)
+            owner = self._signer(evidence)
             told = told._replace(receipt=await self.receipt(owner, [sha256(evidence).digest()]))
         return told
+
+    def take(self, sent: Sent, end: End) -> None:
+        """As `carry`, for who cannot wait: `end` is called with what it gives or raises."""
+
+        def settle(outcome: Outcome | Exception) -> None:
+            if isinstance(outcome, Repeated):
+                self._repeat(outcome, sent.raw, end)
+            elif isinstance(outcome, Busy) or not isinstance(outcome, NotTaken | Outcome):
+                end(outcome)
+            else:
+                end(_told(outcome, sent.result))
+
+        self._desk().submit(sent, settle)
 
     async def ask(self, ueid: str) -> bytes:
         """A challenge for this device alone, on disk: `{4: expiry, 10: nonce}`."""
@@ -109,47 +133,44 @@ class Carrier:
         ours = [digest for digest in digests if digest in held]
         return receipt(self._pipeline.results, bytes.fromhex(ueid), ours, self._pipeline.clock())
 
-    async def _submit(self, sent: Sent) -> Outcome | NotTaken:
-        answer: asyncio.Future[Outcome | NotTaken] = asyncio.get_running_loop().create_future()
-
-        def end(outcome: Outcome | Exception) -> None:
-            if answer.done():  # who asked may have gone
-                return
-            if isinstance(outcome, Busy) or not isinstance(outcome, NotTaken | Outcome):
-                answer.set_exception(outcome)
-            else:
-                answer.set_result(outcome)
-
-        self._desk().submit(sent, end)
-        return await answer
-
-    async def _again(self, outcome: Repeated, evidence: bytes) -> Carried:
+    def _repeat(self, outcome: Repeated, evidence: bytes, end: End) -> None:
         """The very same bytes as before: what they were is on record."""
-        digest = sha256(evidence).digest()
         ueid = (outcome.challenge.ueid or b"").hex()
-        held = await asyncio.to_thread(self._held, ueid, frozenset((digest,)))
-        if digest not in held:
-            return Carried(Status.REFUSED, "nonce.spent")
-        late = held[digest] is Freshness.LATE
-        return Carried(Status.LATE if late else Status.ACCEPTED)
+        digest = sha256(evidence).digest()
+        asking = asyncio.ensure_future(asyncio.to_thread(self._held, ueid, frozenset((digest,))))
+
+        def done(asked: asyncio.Future[dict[bytes, Freshness]]) -> None:
+            self._asking.discard(asked)
+            try:
+                end(_STANDS[asked.result().get(digest)])
+            except Exception as err:
+                end(err)
+
+        self._asking.add(asking)  # the loop itself keeps no hold of it
+        asking.add_done_callback(done)
 
     def _held(self, ueid: str, digests: frozenset[bytes]) -> dict[bytes, Freshness]:
         device = self._pipeline.store.device(ueid)
         return self._pipeline.store.held(device.id, digests) if device else {}
 
-    def _ueid(self, outcome: Outcome | NotTaken) -> str:
-        """Whose evidence it was."""
-        if isinstance(outcome, Repeated):
-            return (outcome.challenge.ueid or b"").hex()
-        device = outcome.device if isinstance(outcome, Judged | Kept) else None
-        row = self._pipeline.store.device(device or "")
-        return row.ueid if row else ""
+    def _signer(self, evidence: bytes) -> str:
+        """Whose word it is, of evidence that was believed."""
+        signer = self._pipeline.context.signer(parse_evidence(evidence).key_id)
+        return signer.key.ueid.hex() if signer else ""
 
 
-def _told(outcome: Outcome | NotTaken) -> Carried:
+_STANDS = {
+    Freshness.CHALLENGE: Carried(Status.ACCEPTED),
+    Freshness.EPOCH: Carried(Status.ACCEPTED),
+    Freshness.LATE: Carried(Status.LATE),
+    None: Carried(Status.REFUSED, "nonce.spent"),  # its challenge was spent by a refusal
+}
+
+
+def _told(outcome: Outcome | NotTaken, result: bool) -> Carried:
     match outcome:
         case Judged():
-            return Carried(Status.ACCEPTED, result=outcome.ear)
+            return Carried(Status.ACCEPTED, result=outcome.ear if result else "")
         case Kept():
             return Carried(Status.LATE)
         case Waiting():
@@ -159,5 +180,5 @@ def _told(outcome: Outcome | NotTaken) -> Carried:
         case NotTaken():
             code = outcome.code
             return Carried(Status.REFUSED, "sig.bad" if code in _ALIKE else code)
-        case _:
-            return Carried(Status.ACCEPTED)
+        case Repeated():
+            raise ValueError("what was said before is on record")

@@ -20,7 +20,7 @@ from ..core.evidence import MAX_BYTES
 from ..store import StoreUnavailable
 from ..trouble import Trouble
 from .bounds import Bounds, source_of
-from .carrier import Carrier
+from .carrier import Carried, Carrier
 from .desk import Busy, Desk, Told
 from .outcomes import BadEnvelope, NoSession, NotTaken, Outcome, SessionSpent
 from .pipeline import ACCEPTS, Pipeline
@@ -45,7 +45,7 @@ from .replies import (
     standing,
     too_large,
 )
-from .steps import Message
+from .steps import Message, Sent
 
 API = "/challenge-response/v1/"
 DISCOVERY = "/.well-known/veraison/verification"
@@ -103,6 +103,8 @@ class Api:
                 return partial(self._take, path[len(_SESSION_PATH) :], media_type(headers))
             if path == _NEW_SESSION:
                 return self._new_session(query, headers, source)
+            if path == EVIDENCE:
+                return self._evidence(query, headers, source)
         except Exception as err:
             return _excuse(err)
         return None
@@ -144,18 +146,32 @@ class Api:
             _only(method, "GET")
             return Reply(200, await self.carrier.epoch(), _CBOR)
         _only(method, "POST")
-        self._admit(source_of(scope["client"]))
-        query = scope["query_string"]
+        query, source = scope["query_string"], source_of(scope["client"])
         if path == EVIDENCE:
-            form_of(dict(scope["headers"]))
-            raw = await _body(receive)
-            told = await self.carrier.carry(raw, result=query == b"result=1")
-            return Reply(200, told.message, _CBOR)
+            take = self._evidence(query, dict(scope["headers"]), source)
+            return await _whole(take, await _body(receive))
+        self._admit(source)
         ueid = asked_for(query)
         if ueid is None:
             raise Problem(400, "id.malformed", "ueid says whose evidence it is")
         digests = read_digests(await _body(receive))
         return Reply(200, await self.carrier.receipt(ueid.hex(), digests), _COSE)
+
+    def _evidence(self, query: bytes, headers: Headers, source: str | None) -> Take:
+        form_of(headers)
+        self._admit(source)
+        result = query == b"result=1"
+
+        def take(raw: bytes, tell: Tell) -> None:
+            def end(told: Carried | Exception) -> None:
+                if isinstance(told, Exception):
+                    tell(_excuse(told))
+                else:
+                    tell(Reply(200, told.message, _CBOR))
+
+            self.carrier.take(Sent(raw, self._pipeline.clock(), result=result), end)
+
+        return take
 
     def _admit(self, source: str | None) -> None:
         if source is not None and not self._bounds.admit(source):
@@ -177,16 +193,8 @@ class Api:
         raise _not_allowed("GET, POST, DELETE")
 
     async def _post(self, session: str, headers: Headers, receive: Receive) -> Reply:
-        kind = media_type(headers)
-        raw = await _body(receive)
-        answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-
-        def tell(reply: Reply) -> None:
-            if not answer.done():  # who asked may have gone
-                answer.set_result(reply)
-
-        self._take(session, kind, raw, tell)
-        return await answer
+        take = partial(self._take, session, media_type(headers))
+        return await _whole(take, await _body(receive))
 
     def _take(self, session: str, kind: str, raw: bytes, tell: Tell) -> None:
         """Answer a message when its outcome is on disk."""
@@ -247,6 +255,18 @@ def _only(method: str, allowed: str) -> None:
 
 def _not_allowed(allowed: str) -> Problem:
     return Problem(405, "method.unknown", f"only {allowed}", ((b"allow", allowed.encode()),))
+
+
+async def _whole(take: Take, raw: bytes) -> Reply:
+    """What is said to a body that came whole."""
+    answer: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+
+    def tell(reply: Reply) -> None:
+        if not answer.done():  # who asked may have gone
+            answer.set_result(reply)
+
+    take(raw, tell)
+    return await answer
 
 
 async def _body(receive: Receive) -> bytes:

@@ -5,6 +5,7 @@ Decided in the transaction that writes, so that it holds whatever other processe
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 
@@ -14,7 +15,8 @@ from sqlalchemy.engine import Connection
 from ..core.claims import Token
 from ..core.freshness import LATE_S, Freshness, Handle, is_newer
 from . import schema
-from .changes import Accepted, Spent
+from .bulk import ask
+from .changes import Accepted, Refused, Spent
 
 _epochs, _evidence, _heads = schema.epochs, schema.evidence, schema.heads
 
@@ -61,55 +63,56 @@ _SEARCHED = 512
 _Answer = tuple[str, str, int, int | None]  # device, handle, boot, counter
 _Place = tuple[int, int | None]  # boot, counter
 
+_HEARD = (
+    "SELECT e.device, e.session, e.boot_count, e.counter, e.raw FROM (VALUES {values}) AS v "
+    "JOIN evidence AS e ON e.device = v.column1 AND e.session = v.column2 "
+    "AND e.boot_count = v.column3 AND e.counter = v.column4 WHERE e.freshness <> 'challenge'"
+)
+_LAST = (
+    "SELECT h.device, e.boot_count, e.counter FROM (VALUES {values}) AS v "
+    "JOIN heads AS h ON h.device = v.column1 JOIN evidence AS e ON e.id = h.evidence"
+)
+
 
 @dataclass(slots=True)
 class Order:
     """What one transaction knows of the answers to handles, its own included."""
 
-    conn: Connection
     answers: dict[_Answer, Spent] = field(default_factory=dict)
-    last: dict[str, _Place | None] = field(default_factory=dict)
+    last: dict[str, _Place] = field(default_factory=dict)
+
+    @classmethod
+    def begin(cls, conn: Connection, changes: Sequence[Accepted | Refused]) -> Order:
+        asked = [
+            _answer(change)
+            for change in changes
+            if isinstance(change, Accepted) and change.handle is not None
+        ]
+        if not asked:
+            return cls()
+        devices = {(answer[0],) for answer in asked}
+        return cls(
+            {tuple(key): Spent(sha256(raw).digest(), "") for *key, raw in ask(conn, _HEARD, asked)},
+            {device: (boot, counter) for device, boot, counter in ask(conn, _LAST, list(devices))},
+        )
 
     def before(self, change: Accepted) -> Spent | None:
         """What answered the same handle at the same place before; else this takes the place."""
         key = _answer(change)
-        found = self.answers.get(key) or self._heard(key)
+        found = self.answers.get(key)
         if found is None:
             self.answers[key] = Spent(change.spent_by, change.answer)
         return found
 
     def is_late(self, change: Accepted) -> bool:
         """Is it history only: by its handle, or because something newer is on record?"""
-        last = self._last(change.verdict.device)
+        last = self.last.get(change.verdict.device)
         overtaken = last is not None and not is_newer(change.token, *last)
         return change.freshness is Freshness.LATE or overtaken
 
     def take(self, device: str, token: Token) -> None:
         """This is a device's newest report now."""
         self.last[device] = (token.boot_count, token.counter)
-
-    def _heard(self, key: _Answer) -> Spent | None:
-        device, session, boot, counter = key
-        raw = self.conn.execute(
-            select(_evidence.c.raw).where(
-                _evidence.c.device == device,
-                _evidence.c.session == session,
-                _evidence.c.boot_count == boot,
-                _evidence.c.counter == counter,
-                _evidence.c.freshness != Freshness.CHALLENGE.value,
-            )
-        ).scalar()
-        return None if raw is None else Spent(sha256(raw).digest(), "")
-
-    def _last(self, device: str) -> _Place | None:
-        if device not in self.last:
-            row = self.conn.execute(
-                select(_evidence.c.boot_count, _evidence.c.counter)
-                .join(_heads, _heads.c.evidence == _evidence.c.id)
-                .where(_heads.c.device == device)
-            ).one_or_none()
-            self.last[device] = None if row is None else (row.boot_count, row.counter)
-        return self.last[device]
 
 
 def _answer(change: Accepted) -> _Answer:

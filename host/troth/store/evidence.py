@@ -105,7 +105,7 @@ class _Transaction:
             conn,
             _not_open(conn, [change.session for change in changes if change.session is not None]),
             intervals.Changes.begin(conn, memory),
-            epochs.Order(conn),
+            epochs.Order.begin(conn, changes),
             numbers[0],
             numbers[1],
         )
