@@ -157,11 +157,14 @@ def _order(settings: Settings, asked: dict[str, Any]) -> Order:
     from ..factory.keys import point_of, read_private_key
     from ..factory.manifest import LINKS, SETTINGS, read_settings, read_tree
     from ..factory.order import Order
+    from ..factory.passwords import Passwords
     from ..factory.pki import read_cert_der
 
     url = asked["url"] or f"https://{settings.bind}"
     if url.split("://")[0] not in LINKS:
         raise click.UsageError("--url begins with https:// or mqtts://")
+    behind = url.startswith("mqtts:")
+    broker_ca = settings.mqtt.ca if behind else ""
     if asked["chips"] and not asked["files"]:
         raise click.UsageError("--hardened needs --files: what lies in the board's file system")
     files = read_tree(asked["files"]) if asked["files"] else None
@@ -169,7 +172,7 @@ def _order(settings: Settings, asked: dict[str, Any]) -> Order:
         read_settings(files[SETTINGS], str(asked["files"] / "troth.json"))
     return Order(
         url=url,
-        ca=read_cert_der(settings.ca_cert),
+        ca=read_cert_der(Path(broker_ca or settings.ca_cert)),
         receipt_key=point_of(read_private_key(settings.ear_key).public_key()).hex(),
         fresh=asked["fresh"],
         files=files,
@@ -181,6 +184,7 @@ def _order(settings: Settings, asked: dict[str, Any]) -> Order:
         seal=asked["seal"],
         seal_anyway=asked["seal_anyway"],
         rekey=asked["rekey"],
+        passwords=Passwords(settings.keys / "mqtt.passwords") if behind else None,
     )
 
 

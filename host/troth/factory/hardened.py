@@ -45,7 +45,7 @@ def register(folder: Path, order: Order, store: Store, ring: KeyRing, *, at: int
     row = enrol.draft(
         store, seen, order.sale, before, name=order.name, given=order.sale_given, at=at
     )
-    _write(folder / VFS, {**tree, SETTINGS: order.settle(settings), CA_FILE: order.ca})
+    _write(folder / VFS, {**tree, SETTINGS: order.settle(settings, seen.mac), CA_FILE: order.ca})
     line = Provisioning(at, seen.profile, seen.fuses, bytes(32))  # no claims-set was seen yet
     enrol.enrol(store, before, row, seen, line, key.key_id, proof=None, at=at)
     return {

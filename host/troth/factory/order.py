@@ -13,6 +13,7 @@ from ..core.freshness import Challenge
 from ..core.keyring import KeyRing
 from ..core.verify import Report
 from .enrol import Sale
+from .passwords import Passwords
 
 CA_FILE = "/troth-ca.der"
 
@@ -60,11 +61,14 @@ class Order:
     seal: bool = False
     seal_anyway: bool = False  # what it runs need not be released
     rekey: bool = False
+    passwords: Passwords | None = None  # of boards behind a broker
 
-    def settle(self, settings: Mapping[str, Any]) -> bytes:
+    def settle(self, settings: Mapping[str, Any], mac: str) -> bytes:
         """The maker's settings and what the line adds: the file that lies on the board."""
         link = {"url": self.url, "link": self.url.split("://")[0], "ca": CA_FILE}
         said = {**settings, **link, "fresh": self.fresh}
         if self.receipt_key:
             said["receipt_key"] = self.receipt_key
+        if self.passwords:
+            said["password"] = self.passwords.of("02" + mac)  # its user name is its ueid
         return json.dumps(said, indent=2, sort_keys=True).encode() + b"\n"

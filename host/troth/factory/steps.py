@@ -96,7 +96,8 @@ class Steps:
                 f"troth.json says model {self.settings['hwmodel']}, not {self.order.model}",
                 fix="name the right --files, or leave --model out",
             )
-        self._put(board, {CA_FILE: self.order.ca, SETTINGS: self.order.settle(self.settings)})
+        said = self.order.settle(self.settings, self.mac or "")
+        self._put(board, {CA_FILE: self.order.ca, SETTINGS: said})
 
     def write_files(self, board: Board) -> None:
         """The product's files; with --files nothing else that could execute stays on the board."""
