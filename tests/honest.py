@@ -27,8 +27,9 @@ STATEMENT = Statement(
     vdp_status_days=30,
     statement_ref="DoC-1",
     statement_models=("lamp",),
-    markets=("eu", "uk"),
+    markets=("eu", "uk", "au", "us-ca"),
     password_kind="unique",
+    password_generator="csprng",
 )
 
 

@@ -37,8 +37,7 @@ UNCONFIRMED = {
 TYPES = {str: "string", int: "int", bool: "bool", tuple[str, ...]: "list<string>"}
 
 
-def test_there_are_43_duties_and_23_of_them_are_the_baseline() -> None:
-    assert len(DUTIES) == 43
+def test_23_duties_are_the_baseline() -> None:
     assert sum(duty.baseline for duty in DUTIES) == 23
 
 
@@ -52,7 +51,6 @@ def test_every_duty_has_its_words(duty: Duty) -> None:
     assert duty.title_nl
     assert duty.title_nl != duty.title
     assert len(duty.rationale) > 40
-    assert {party for party, _ in duty.remedies} <= {Party.MAKER, Party.OPERATOR}
     assert duty.remedy(duty.party)
     for owed in duty.owed:
         assert any(party is owed.party for party, _ in duty.remedies), owed
@@ -353,26 +351,25 @@ def test_a_reference_has_the_weight_that_the_standard_gives_it(tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "line"),
+    ("old", "new"),
     [
-        ("complete: true", "complete: yes please", 3),
-        ("V3.1.3", "V2.1.1", 2),
-        ("  5.1-1: M F(a)", "  5.1-1: must", 7),
-        ("[5.9-2]", "[5.9-9]", 99),
-        ("scope:", "note:", 4),
-        ("regime: etsi-303645-v313", "regime: etsi", 1),
+        ("complete: true", "complete: yes please"),
+        ("V3.1.3", "V2.1.1"),
+        ("  5.1-1: M F(a)", "  5.1-1: must"),
+        ("ids: [5.6-6", "ids: [5.6-99"),
+        ("scope:", "note:"),
+        ("regime: etsi-303645-v313", "regime: etsi"),
     ],
 )
-def test_a_list_of_provisions_is_refused_with_its_line(
-    tmp_path: Path, old: str, new: str, line: int
-) -> None:
+def test_a_list_of_provisions_is_refused_with_its_line(tmp_path: Path, old: str, new: str) -> None:
     path = _copy(tmp_path) / "provisions" / "etsi-303645-v313.yaml"
-    assert old in path.read_text()
-    path.write_text(path.read_text().replace(old, new))
+    before, found, after = path.read_text().partition(old)
+    assert found
+    path.write_text(before + new + after)
     with pytest.raises(Trouble) as caught:
         load(tmp_path)
     assert caught.value.code == "regime.provisions"
-    assert caught.value.what.startswith(f"etsi-303645-v313.yaml:{line}: ")
+    assert caught.value.what.startswith(f"etsi-303645-v313.yaml:{before.count(chr(10)) + 1}: ")
 
 
 def test_a_claim_name_cannot_smuggle_code(tmp_path: Path) -> None:

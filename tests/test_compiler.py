@@ -64,7 +64,8 @@ def _compare(expression: Expression, seed: str, *, cases: int = CASES) -> None:
         said = {n: _value(c, rng) for n, c in asked if rng.random() >= share or n == "now"}
         given = {n: tuple(v) if isinstance(v, list) else v for n, v in said.items()}
         ours = compiled(facts_of(given, CLAIMS))
-        theirs = expression.evaluate(said)
+        silent = {n: c.unsaid for n, c in asked if c.unsaid is not None}
+        theirs = expression.evaluate(silent | said)
         if isinstance(ours, frozenset):
             assert theirs is UNKNOWN, said
             assert ours

@@ -23,11 +23,16 @@ VIEWS = {
 }
 PSTI = {
     "auth.no-default-password",
+    "auth.password-not-derivable",
     "doc.statement",
+    "doc.statement-complete",
     "support.not-shortened",
     "support.published",
     "vuln.policy",
 }
+
+
+REPORTING = {"vuln.exploited-clock", "vuln.incident-clock"}  # CRA 14, whoever is old or new
 
 
 def day(text: str) -> int:
@@ -43,7 +48,9 @@ def placed(unit: Registration, text: str) -> Registration:
 
 
 def of(regime: str) -> set[str]:
-    return {line.duty for line in REGIMES[regime].lines if decides(line)}
+    """What decides a line that counts whatever the product is."""
+    lines = REGIMES[regime].lines
+    return {line.duty for line in lines if decides(line) and not line.clause.traits}
 
 
 def test_these_regimes_come_with_troth() -> None:
@@ -70,7 +77,7 @@ def test_a_unit_sold_in_the_uk_has_psti_beside_the_baseline() -> None:
 def test_a_unit_sold_in_the_eu_has_the_radio_equipment_act_beside_the_baseline() -> None:
     found = chosen(EU)
     assert found.regimes == ("eu-cra", "eu-red-18031", "troth-baseline")
-    assert found.mandatory == BASELINE | of("eu-red-18031")
+    assert found.mandatory == BASELINE | of("eu-red-18031") | REPORTING
     assert {"surface.debug-locked", "auth.no-default-password"} <= found.mandatory
     # recommended, conditional or only supported: never part of it today
     assert not {"boot.secure-boot", "store.flash-encrypted", "comm.wifi-secure"} & found.mandatory
@@ -127,13 +134,15 @@ def test_the_cra_binds_a_unit_placed_from_its_day_on() -> None:
 def test_reporting_under_the_cra_binds_whenever_a_unit_was_placed() -> None:
     dates = {line.clause.provision: line for line in REGIMES["eu-cra"].lines}
     assert dates["13(8)"].placed_from == day("2027-12-11")
+    assert (dates["14(1)"].since, dates["14(1)"].placed_from) == (day("2026-09-11"), None)
     assert dates["I.I.2(j)"].since == day("2027-12-11")
     assert all(line.since for line in dates.values())
 
 
 def test_the_clock_turns_the_duty_set_at_the_promised_instant() -> None:
     now = day("2026-09-10")
-    assert next_change(CATALOGUE, EU, now) == day("2027-12-11")
+    assert next_change(CATALOGUE, EU, now) == day("2026-09-11")
+    assert next_change(CATALOGUE, EU, day("2026-09-11")) == day("2027-12-11")
     assert next_change(CATALOGUE, UK, NOW) is None
     assert judge(sold("eu"), CATALOGUE).until is not None
 

@@ -4,7 +4,7 @@ A real server process with its own store (SQLite, WAL, synchronous=FULL), once o
 behind a proxy (`http.*`) and once with its own TLS (`https.*`, reported); 64 connections are kept
 alive, 200 boards report in turns, their claims-set is known. A round opens its sessions
 (`http.session`), signs its evidence off the clock, and posts it (`http.full_commit`): inside the
-span are HTTP, signature check, 43 duties, the signed result (EAR), the durable commit and the
+span are HTTP, signature check, every duty, the signed result (EAR), the durable commit and the
 reply. Throughput is by the wall, the client on one core and the server on the other; the limit, one
 core's raw ECDSA P-256 verifies, is by CPU time in between. `*.epoch` is the same for boards that
 answer everybody's challenge: one request a report, and no signed result, for nobody asked for one.

@@ -32,6 +32,7 @@ class Claim:
     means: str  # a noun phrase for sentences
     shows: Literal["", "digest", "instant", "span"] = ""
     whole: bool = False  # a list that is complete by nature: nothing can be left out of it
+    unsaid: bool | None = None  # what silence about it means; None: it leaves the rule open
 
     @property
     def home(self) -> str:
@@ -74,6 +75,8 @@ def _claim(table: lines.Table, name: str) -> Claim:
         if row.get(key, "") not in allowed:
             want = " ".join(word for word in allowed if word)
             raise row.refuse("duty.claims", f"{name} has an unknown {key}, want one of {want}", key)
+    if "unsaid" in row and (row["type"] != "bool" or type(row["unsaid"]) is not bool):
+        raise row.refuse("duty.claims", f"{name}: unsaid is true or false, of a bool", "unsaid")
     if not row.get("means"):
         raise row.refuse("duty.claims", f"{name} does not say what it means")
     return Claim(
@@ -83,6 +86,7 @@ def _claim(table: lines.Table, name: str) -> Claim:
         str(row["means"]),
         row.get("shows", ""),
         row.get("whole") is True,
+        row.get("unsaid"),
     )
 
 

@@ -251,6 +251,11 @@ def _reading(parts: Iterable[Expression], claims: Mapping[str, Claim]) -> list[s
     return [
         *(f"{home} = facts.{home}" for home in homes),
         *(f"{_local(name)} = {claims[name].path}" for name in asked if name != "now"),
+        *(
+            f"if {_local(name)} is None: {_local(name)} = {claims[name].unsaid}"
+            for name in asked
+            if claims[name].unsaid is not None
+        ),
         *(["now = facts.now"] if "now" in asked else []),
     ]
 

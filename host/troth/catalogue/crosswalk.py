@@ -53,12 +53,13 @@ def crosswalk(one: Regime, two: Regime) -> tuple[Step, ...]:
 
 
 def global_minimum(catalogue: Catalogue) -> tuple[tuple[Duty, tuple[Demand, ...]], ...]:
-    """The duties that the CRA, EN 303 645 and one more act or label ask, on checked clauses."""
+    """Decided by the CRA, asked by EN 303 645 and one more act or label, on checked clauses."""
     found = []
     for duty in catalogue.duties:
         asked = [each for each in demands(catalogue, duty) if _asks(each.clause)]
         by = {each.regime.id for each in asked}
-        if by.issuperset(_EVERYWHERE) and by & set(_SOMEWHERE):
+        decided = any(each.clause.decides for each in asked if each.regime.id == _EVERYWHERE[0])
+        if decided and by.issuperset(_EVERYWHERE) and by & set(_SOMEWHERE):
             kept = (each for each in asked if each.regime.id in (*_EVERYWHERE, *_SOMEWHERE))
             found.append((duty, tuple(kept)))
     return tuple(found)

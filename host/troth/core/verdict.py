@@ -20,9 +20,9 @@ from .duties import (
     Duty,
     Facts,
     Outcome,
-    Reason,
     Severity,
     Status,
+    answer,
     appraise,
     first_after,
 )
@@ -299,18 +299,14 @@ def judge(facts: Facts, catalogue: Catalogue) -> Verdict:
 def would_fail_if_sold(facts: Facts, catalogue: Catalogue) -> tuple[str, ...]:
     """The duties that this very unit would fail on any market, as it is now.
 
-    What is not met counts, and what the unit itself leaves open and only a declaration that
-    nobody made could excuse. A duty that is a declaration and nothing else does not count: anybody
-    may still write it.
+    What is not met counts, and what the unit itself leaves open and only its maker's declaration,
+    which nobody made, could excuse. What may still be declared of the unit does not count.
     """
-    asks_unit = {
-        duty.id
-        for duty in catalogue.duties
-        if any(name.startswith("d.") and name not in DECLARED_ONLY for name in duty.names)
-    }
-    return tuple(
-        each.duty
-        for each in appraise(facts, catalogue.duties)
-        if each.outcome is Outcome.NOT_MET
-        or (each.reason is Reason.UNDECLARED and each.duty in asks_unit)
-    )
+    return tuple(duty.id for duty in catalogue.duties if _would_fail(facts, duty))
+
+
+def _would_fail(facts: Facts, duty: Duty) -> bool:
+    given = answer(facts, duty)
+    asks_unit = any(name.startswith("d.") and name not in DECLARED_ONLY for name in duty.names)
+    inexcusable = bool(given.missing) and all(name.startswith("m.") for name in given.missing)
+    return given.outcome is Outcome.NOT_MET or (asks_unit and inexcusable)
