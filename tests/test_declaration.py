@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -204,6 +204,8 @@ def test_the_skeleton_holds_every_key_and_each_example_is_one_that_may_be_said(
     said = read_statement(path)
     assert set(tomllib.loads(path.read_text())) == {k.name for s in KEYS.values() for k in s}
     assert from_map(to_map(said)) == said
+    unasked = {field.name for field in fields(Statement) if getattr(said, field.name) is None}
+    assert unasked == set()
     path.write_text("\n".join(skeleton("lamp-v1")))
     assert read_statement(path) == Statement(models=("lamp-v1",))
 

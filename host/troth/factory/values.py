@@ -30,6 +30,11 @@ def text(value: object) -> str:
     return value
 
 
+def none_or_text(value: object) -> str:
+    """An empty text is a word too: there is none."""
+    return "" if value == "" else text(value)
+
+
 def url(value: object) -> str:
     said = text(value)
     if not re.fullmatch(r"https://[^\s/]+(/\S*)?", said):
