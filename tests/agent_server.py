@@ -42,10 +42,12 @@ def authority(name: str = "test CA") -> Authority:
     return Authority(key, _certificate(name, key, name, key, extension))
 
 
-def server_pem(ca: Authority, folder: Path, address: str = "127.0.0.1") -> Path:
+def server_pem(
+    ca: Authority, folder: Path, address: str = "127.0.0.1", *, expired: bool = False
+) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-    certificate = _certificate("verifier", key, "test CA", ca.key, names)
+    certificate = _certificate("verifier", key, "test CA", ca.key, names, -1 if expired else 1)
     pem = folder / f"server-{address}.pem"
     pem.write_bytes(
         certificate.public_bytes(serialization.Encoding.PEM)
@@ -64,6 +66,7 @@ def _certificate(
     issuer: str,
     issuer_key: ec.EllipticCurvePrivateKey,
     extension: x509.ExtensionType,
+    days: int = 1,
 ) -> x509.Certificate:
     now = datetime.datetime.now(datetime.UTC)
     return (
@@ -72,8 +75,8 @@ def _certificate(
         .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(days=1))
-        .not_valid_after(now + datetime.timedelta(days=1))
+        .not_valid_before(now - datetime.timedelta(days=2))
+        .not_valid_after(now + datetime.timedelta(days=days))
         .add_extension(extension, critical=False)
         .sign(issuer_key, hashes.SHA256())
     )

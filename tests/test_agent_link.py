@@ -109,16 +109,29 @@ def test_the_handshake_is_told_and_remembered(fake: FakeBoard, pem: Path, tmp_pa
 
 
 @pytest.mark.parametrize(
-    ("address", "stranger"), [("127.0.0.1", True), ("127.0.0.2", False)], ids=["ca", "name"]
+    ("address", "stranger", "expired", "why"),
+    [
+        ("127.0.0.1", True, False, "signature failure"),
+        ("127.0.0.2", False, False, "IP address mismatch"),
+        ("127.0.0.1", False, True, "expired"),
+    ],
+    ids=["ca", "name", "expired"],
 )
 def test_a_server_that_the_pinned_ca_does_not_vouch_for_hears_nothing(
-    address: str, stranger: bool, fake: FakeBoard, ca: Authority, tmp_path: Path
+    address: str,
+    stranger: bool,
+    expired: bool,
+    why: str,
+    fake: FakeBoard,
+    ca: Authority,
+    tmp_path: Path,
 ) -> None:
     (tmp_path / "ca.der").write_bytes(ca.der)
-    pem = server_pem(authority() if stranger else ca, tmp_path, address)
+    pem = server_pem(authority() if stranger else ca, tmp_path, address, expired=expired)
     with serving(pem, session()) as verifier, pytest.raises(Trouble) as trouble:
         report(board_of(verifier, tmp_path), soft.create)
     assert trouble.value.code == "link.untrusted"
+    assert why in trouble.value.text
     assert not verifier.requests
 
 

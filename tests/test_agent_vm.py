@@ -198,18 +198,25 @@ def test_the_vm_reports_over_tls_1_3_to_a_server_of_the_pinned_ca(
     assert verifier.connections == 2  # the first one only told the version of TLS
 
 
-@pytest.mark.parametrize("stranger", [True, False], ids=["another CA", "another name"])
+@pytest.mark.parametrize(
+    ("stranger", "address", "expired", "why"),
+    [
+        (True, "127.0.0.1", False, "is not correctly signed by the trusted CA"),
+        (False, "127.0.0.2", False, "does not match with the expected CN"),
+        (False, "127.0.0.1", True, "validity has expired"),
+    ],
+    ids=["another CA", "another name", "expired"],
+)
 def test_the_vm_tells_nothing_to_a_server_it_cannot_trust(
-    stranger: bool, machine: vm.Vm, tmp_path: Path
+    stranger: bool, address: str, expired: bool, why: str, machine: vm.Vm, tmp_path: Path
 ) -> None:
     ca = authority()
     (tmp_path / "ca.der").write_bytes(ca.der)
-    pem = server_pem(
-        authority() if stranger else ca, tmp_path, "127.0.0.1" if stranger else "127.0.0.2"
-    )
+    pem = server_pem(authority() if stranger else ca, tmp_path, address, expired=expired)
     with serving(pem, session()) as verifier:
         said = report(machine, verifier.url, tmp_path / "ca.der")
     assert said.startswith("link.untrusted ")
+    assert why in said
     assert not verifier.requests
 
 

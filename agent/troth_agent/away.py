@@ -11,14 +11,14 @@ from .link import ACCEPTED, LATE, connection
 from .spool import ROUTINE, Spool
 
 _BATCH = const(8)  # digests of one receipt
-_ROUTINE_MS = const(900_000)  # flash wears: no more than one routine report in that time
-_EPOCH_S = const(21600)  # nor a new handle, which is there for a start without network
+_AGAIN_MS = const(900_000)  # until the same is spooled again
+_EPOCH_S = const(21600)  # until a newer handle is written down, for a start without network
 
 
 class Away:
     def __init__(self):
         self._epoch = None
-        self._put_ms = None
+        self._put, self._put_ms = None, 0
         self._refused = []
 
     # As loop.report(). Whatever fails on the way, a spool then has the report.
@@ -74,22 +74,21 @@ class Away:
                 spool.keep_epoch(message)
         return handle
 
+    # The same again is not news, and flash wears.
     def _keep(self, the_board, key, claims_set, spool):
         digest = sha256(claims_set).digest()
-        kind = spool.kind(digest)
         now = time.ticks_ms()
-        if kind == ROUTINE and self._put_ms is not None:
-            since = time.ticks_diff(now, self._put_ms)
-            if 0 <= since < _ROUTINE_MS:
-                return
+        if digest == self._put and 0 <= time.ticks_diff(now, self._put_ms) < _AGAIN_MS:
+            return
         if self._epoch is None:
             message = spool.epoch()
             if message is None:
                 return  # never was there a verifier to give one
             self._epoch = decode.epoch(message)[0]
+        kind = spool.kind(digest)
         evidence = attest.Evidence(claims_set, the_board.session(), key(), self._epoch)
         spool.put(evidence.bare() if kind == ROUTINE else evidence.bundle(), kind, digest)
-        self._put_ms = now
+        self._put, self._put_ms = digest, now
 
     # All that the spool holds, in order. One that the verifier does not take stays, and is not
     # offered again before the next start.
