@@ -22,6 +22,7 @@ from troth.cli import root
 from troth.cli.output import run
 from troth.core.freshness import LATE_S, Freshness
 from troth.core.verdict import State
+from troth.fleet.clock import advance
 from troth.fleet.device import view_device
 from troth.fleet.offline import verify_bytes
 from troth.fleet.words import iso
@@ -29,7 +30,7 @@ from troth.ingest.bounds import Bounds
 from troth.ingest.epochs import Epochs
 from troth.ingest.http import EPOCH, EVIDENCE, Api
 from troth.ingest.pipeline import BUNDLE, Pipeline
-from troth.store import Store
+from troth.store import KeyRow, Store
 from troth.web.app import pages
 
 PERIOD = 900
@@ -330,6 +331,64 @@ def test_what_no_enrolled_key_signed_is_not_filed(at: House, what: str) -> None:
     if what == "unknown key":
         assert told["code"] == "sig.bad", "nobody learns whose keys are enrolled"
     assert at.store.rejections() == ()
+
+
+def test_a_revoked_key_is_filed_as_its_own(at: House) -> None:
+    at.store.revoke_key(at.board.key_id, at=house.NOW)
+    told = at.report(at.board.bundle(at.handle(), counter=0))
+    assert told == {"status": REFUSED, "code": "key.revoked"}
+    assert [row.code for row in at.store.rejections(at.device)] == ["key.revoked"]
+
+
+def test_a_new_key_begins_to_count_anew(at: House) -> None:
+    at.report(at.board.bundle(at.handle(), bootcount=70, counter=9))
+    again = forge.Device(2)
+    again.mac, again.ueid, again.name = at.board.mac, at.board.ueid, at.board.name
+    at.store.add_key(
+        KeyRow(again.key_id, at.device, again.ueid.hex(), again.public_key, epoch=2), at=house.NOW
+    )
+    at.clock.now += PERIOD
+    assert at.report(again.bundle(at.handle(), bootcount=1, counter=0)) == {"status": ACCEPTED}
+
+
+def test_an_erased_board_asks_for_a_challenge_and_goes_on(at: House) -> None:
+    at.report(at.board.bundle(at.handle(), bootcount=70, counter=9))
+
+    def erased(nonce: bytes, counter: int) -> bytes:
+        return at.board.bundle(nonce, bootcount=1, bootseed=bytes(8), counter=counter)
+
+    assert at.report(erased(at.handle(), 0)) == {"status": LATE}
+    pipeline = at.pipeline()
+    challenge = pipeline.challenge()
+    verdict = pipeline.submit(challenge.session, erased(challenge.nonce, 1)).verdict
+    assert "ident.not-cloned" in [each.duty for each in verdict.failing]
+    assert at.report(erased(at.handle(), 2)) == {"status": ACCEPTED}
+
+
+def test_silence_counts_from_the_handle_and_not_from_the_delivery(at: House) -> None:
+    handle = at.handle()
+    at.clock.now += 1500
+    at.report(at.board.bundle(handle, counter=0))
+    at.clock.now = house.NOW + house.POLICY.max_evidence_age - 1
+    pipeline = at.pipeline()
+    advance(pipeline.context, pipeline.judge, now=at.clock.now)
+    assert at.store.state(at.device).state is State.COMPLIANT
+    at.clock.now += 1
+    advance(pipeline.context, pipeline.judge, now=at.clock.now)
+    assert at.store.state(at.device).state is State.STALE
+    at.report(at.board.bundle(handle, counter=1))  # an old handle wakes nobody
+    assert at.store.state(at.device).state is State.STALE
+
+
+def test_without_a_store_there_is_no_handle_and_nobody_is_blamed(at: House) -> None:
+    at.store._writer.close()
+
+    async def conversation(client: httpx.AsyncClient) -> httpx.Response:
+        return await client.get(EPOCH)
+
+    told = at.talk(conversation)
+    assert (told.status_code, told.json()["code"]) == (503, "store.unavailable")
+    assert int(told.headers["retry-after"]) > 0
 
 
 def test_a_session_s_answer_is_not_one_to_a_handle_and_the_reverse(at: House) -> None:

@@ -12,7 +12,7 @@ from hashlib import sha256
 
 from ..core.claims import read_token
 from ..core.device import Profile
-from ..core.errors import BadSignature, Malformed, Rejected, Replayed
+from ..core.errors import BadSignature, Malformed, Rejected, Replayed, UnknownSigner
 from ..core.evidence import Evidence, parse_evidence
 from ..core.freshness import Challenge, Freshness, Handle, check_handle
 from ..core.trust import VerifiedEvidence, authenticate
@@ -58,8 +58,9 @@ class Unasked:
 
     def recognise(self, sent: Sent) -> Signed | Draft | Outcome:
         """Whose word it is, in answer to what; an answer to a handle is judged right here."""
-        evidence, signer, verified = self._believed(sent)
+        evidence, signer = self._read(sent)
         try:
+            verified = _believed(evidence, signer)
             token = read_token(verified)
             if sent.ueid is not None and token.ueid != sent.ueid:
                 raise BadSignature("id.mismatch", "came another device's way", path="claims/ueid")
@@ -79,19 +80,16 @@ class Unasked:
             return challenge
         return Signed(Opened(message, challenge, evidence, signer), signer, verified)
 
-    def _believed(self, sent: Sent) -> tuple[Evidence, Signer, VerifiedEvidence]:
-        """Evidence under a key of ours. Raises NotTaken: nothing is known of who sent it."""
+    def _read(self, sent: Sent) -> tuple[Evidence, Signer]:
+        """Evidence that names a key of ours. Raises NotTaken."""
         try:
             evidence = parse_evidence(sent.raw)
-            signer = self._context.signer(evidence.key_id)
-            verified = authenticate(evidence, signer.key if signer else None)
         except Malformed as err:
             raise BadEnvelope(err.code, err.text, path=err.path, offset=err.offset) from err
-        except Rejected as err:
-            raise NotTaken(err.code, err.text, path=err.path) from err
-        if signer is None:  # authenticate has refused it; this tells the type checker
-            raise RuntimeError("authenticated without a signer")
-        return evidence, signer, verified
+        signer = self._context.signer(evidence.key_id)
+        if signer is None:
+            raise NotTaken("key.unknown", "no enrolled key has this id", path="protected/kid")
+        return evidence, signer
 
     def _heard(
         self, sent: Sent, evidence: Evidence, signer: Signer, report: Report, handle: Handle
@@ -163,3 +161,13 @@ class Unasked:
             key_id=signer.key.key_id,
         )
         return Draft(None, change, lambda _: Filed(device, err))
+
+
+def _believed(evidence: Evidence, signer: Signer) -> VerifiedEvidence:
+    """Evidence that its signer signed. Raises NotTaken, and `key.revoked` of who did sign it."""
+    try:
+        return authenticate(evidence, signer.key)
+    except UnknownSigner:
+        raise
+    except Rejected as err:
+        raise NotTaken(err.code, err.text, path=err.path) from err

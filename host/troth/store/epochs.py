@@ -61,7 +61,7 @@ def held(conn: Connection, device: str, digests: frozenset[bytes]) -> dict[bytes
 _SEARCHED = 512
 
 _Answer = tuple[str, str, int, int | None]  # device, handle, boot, counter
-_Place = tuple[int, int | None]  # boot, counter
+_Place = tuple[int, int, int | None]  # key epoch, boot, counter
 
 _HEARD = (
     "SELECT e.device, e.session, e.boot_count, e.counter, e.raw FROM (VALUES {values}) AS v "
@@ -69,7 +69,7 @@ _HEARD = (
     "AND e.boot_count = v.column3 AND e.counter = v.column4 WHERE e.freshness <> 'challenge'"
 )
 _LAST = (
-    "SELECT h.device, e.boot_count, e.counter FROM (VALUES {values}) AS v "
+    "SELECT h.device, e.epoch, e.boot_count, e.counter FROM (VALUES {values}) AS v "
     "JOIN heads AS h ON h.device = v.column1 JOIN evidence AS e ON e.id = h.evidence"
 )
 
@@ -93,7 +93,7 @@ class Order:
         devices = {(answer[0],) for answer in asked}
         return cls(
             {tuple(key): Spent(sha256(raw).digest(), "") for *key, raw in ask(conn, _HEARD, asked)},
-            {device: (boot, counter) for device, boot, counter in ask(conn, _LAST, list(devices))},
+            {device: tuple(place) for device, *place in ask(conn, _LAST, list(devices))},
         )
 
     def before(self, change: Accepted) -> Spent | None:
@@ -106,13 +106,16 @@ class Order:
 
     def is_late(self, change: Accepted) -> bool:
         """Is it history only: by its handle, or because something newer is on record?"""
-        last = self.last.get(change.verdict.device)
-        overtaken = last is not None and not is_newer(change.token, *last)
-        return change.freshness is Freshness.LATE or overtaken
+        if change.freshness is Freshness.LATE or change.verdict.device not in self.last:
+            return change.freshness is Freshness.LATE
+        epoch, boot, counter = self.last[change.verdict.device]
+        if change.epoch != epoch:  # a new key may come with a memory that was erased
+            return change.epoch < epoch
+        return not is_newer(change.token, boot, counter)
 
-    def take(self, device: str, token: Token) -> None:
+    def take(self, device: str, epoch: int, token: Token) -> None:
         """This is a device's newest report now."""
-        self.last[device] = (token.boot_count, token.counter)
+        self.last[device] = (epoch, token.boot_count, token.counter)
 
 
 def _answer(change: Accepted) -> _Answer:
