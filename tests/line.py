@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from click.testing import CliRunner
+
 from emulated import own_env
+from troth.cli import root
+from troth.cli.output import exit_code
 from troth.core.verdict import State
 from troth.store import Store
 from troth.testing.children import EMULATOR, TROTH, Child, emulator
 from troth.testing.ledger import Standing, read_standing
+from troth.trouble import Trouble
 
 
 def troth(home: Path, *words: str, code: int = 0) -> dict[str, Any]:
-    """Run a command to its end; its document."""
-    argv = [*TROTH, "--home", str(home), "--json", *words]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
+    """Run a command to its end, in this process: starting one takes longer; its document."""
+    argv = ["--home", str(home), "--json", *words]
+    done = CliRunner().invoke(root, argv, standalone_mode=False)
+    if isinstance(done.exception, Trouble):
+        trouble = done.exception
+        assert exit_code(trouble.code) == code, vars(trouble)
+        return {"code": trouble.code, **vars(trouble)}
+    assert done.exception is None, done.output
+    assert done.return_value in (code, None), done.output
     said: dict[str, Any] = json.loads(done.stdout)
     return said
 
@@ -47,9 +56,12 @@ def running(at: Path, *words: str) -> Any:
     return child(at, *EMULATOR, "run", "--json", *words)
 
 
-def release(home: Path, image: Path, files: Path, version: str, statement: Path) -> None:
+def release(
+    home: Path, image: Path, files: Path, version: str, statement: Path | None = None
+) -> None:
     """A signed release of this image with these files."""
-    words = ("--files", str(files), "--version", version, "--statement", str(statement))
+    words = ["--files", str(files), "--version", version]
+    words += ["--statement", str(statement)] if statement else []
     troth(home, "release", "add", str(image), *words)
 
 

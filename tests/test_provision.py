@@ -26,6 +26,7 @@ from troth.factory.home import make_home
 from troth.factory.image import CHIPS
 from troth.factory.journal import Journal
 from troth.factory.order import CA_FILE, Order
+from troth.factory.passwords import Passwords
 from troth.factory.station import Station
 from troth.settings import MASTER
 from troth.store import Store
@@ -92,6 +93,8 @@ class FakeBoard:
             raise Trouble("agent.missing", "no agent")
         if call.startswith("identify"):
             return {"build": "P2" if self.frozen else "P0"}
+        if call.startswith("reach"):
+            raise Trouble("agent.board.io", "errno 111")
         if call.startswith("enroll"):
             return {
                 "public_key": self.device.public_key.hex(),
@@ -225,6 +228,29 @@ def test_what_is_on_the_board_is_what_a_release_promises(line: Line) -> None:
     link = {"url": ORDER.url, "link": "https", "ca": CA_FILE, "fresh": "challenge"}
     assert said == {**SETTINGS, **link}
     assert board.vfs[CA_FILE] == ORDER.ca
+
+
+def test_a_board_behind_a_broker_has_a_password_of_its_own(line: Line, tmp_path: Path) -> None:
+    kept = tmp_path / "mqtt.passwords"
+    url = "mqtts://broker.example:8883"
+    order = replace(ORDER, url=url, passwords=Passwords(kept))
+    boards = [stock(), FakeBoard(forge.Device(2, profile="P0"))]
+    for board in boards:
+        line.run(board, order)
+        written = dict(board.vfs)
+        line.run(board, order)
+        assert board.vfs == written, "made once"
+    said = [json.loads(board.vfs["/troth.json"]) for board in boards]
+    assert {each["url"] for each in said} == {url}
+    assert {each["link"] for each in said} == {"mqtts"}
+    lines = [
+        f"{board.device.ueid.hex()}:{each['password']}"
+        for board, each in zip(boards, said, strict=True)
+    ]
+    assert kept.read_text().splitlines() == lines
+    assert len({each["password"] for each in said}) == 2
+    kept.chmod(0o640)
+    assert code_of(line, stock(), order) == "key.exposed"
 
 
 def test_a_frozen_agent_gets_no_file_beside_it(line: Line) -> None:
@@ -404,7 +430,8 @@ def test_the_journal_tells_every_step_before_and_after(line: Line) -> None:
     line.run(stock())
     rows = [json.loads(row) for row in line.journal.path.read_text().splitlines()]
     steps = [row["step"] for row in rows if row["state"] == "done"]
-    assert steps == ["detect", "chip", "agent", "settings", "files", "key", "attest", "run"]
+    names = ["chip", "agent", "settings", "link", "files", "key", "attest"]
+    assert steps == ["detect", *names, "run"]
     assert [row["step"] for row in rows if row["state"] == "begin"] == steps
 
 

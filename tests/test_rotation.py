@@ -74,6 +74,7 @@ def flash(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Fl
     monkeypatch.setattr("time.sleep_ms", bus.sleep_ms)
     monkeypatch.setattr(machine, "I2C", lambda *_args, **_kwargs: bus, raising=False)
     monkeypatch.setattr(keys, "_settings", lambda: {"signer": request.param})
+    monkeypatch.setattr("gc.collect", lambda: 0)  # a quarter of a second for each, on CPython
     signer, settings = keys.chosen()
     signer.create(settings)
     return board.nvs

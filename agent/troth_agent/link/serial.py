@@ -24,6 +24,11 @@ def seal():
     _say(_seal)
 
 
+# Meets the server of its settings, so that the version of TLS is known before the first report.
+def reach():
+    _say(_reach)
+
+
 # A next key, vouched for by the one in force and by itself; `nonce` in hex
 def rotate(nonce):
     _say(lambda: _rotate(nonce))
@@ -37,6 +42,22 @@ def adopt(kid):
 def _answer(nonce, bundle):
     evidence = troth_agent.answer(_bytes(nonce), bundle)
     return {"evidence": b2a_base64(evidence).decode().strip()}
+
+
+def _reach():
+    from troth_agent import identity, loop, nvs
+    from troth_agent.link import connection
+
+    def steps(board):
+        settings, context = board.settings, connection.trust(board.ca())
+        link = yield from loop.road(settings).open(settings, context, identity.ueid())
+        try:
+            yield from link.challenge()
+            return link.tls_version()
+        finally:
+            link.close()
+
+    return {"tls": nvs.remember(nvs.TLS, loop.finish(steps(troth_agent._board())))}
 
 
 def _rotate(nonce):

@@ -1,6 +1,6 @@
 """One port of the line: from a bare board to an enrolled one, and on where it was cut off.
 
-detect > chip > agent > settings > files > key > attest > seal or run. Nothing is registered before
+detect > chip > agent > settings > link > files > key > attest > seal or run. Nothing is registered before
 the board's first evidence was verified in memory, so a board that is pulled out leaves nothing
 behind, and the same command run again goes on where it was (keyed by MAC).
 """
@@ -74,6 +74,7 @@ class Station:
         self._step("chip", lambda: steps.identify(board))
         self._step("agent", lambda: steps.install_agent(board))
         self._step("settings", lambda: steps.write_settings(board))
+        self._step("link", lambda: steps.reach_server(board))
         self._step("files", lambda: steps.write_files(board))
         seen = self._step("key", lambda: steps.make_key(board))
         asked = (seen, self.order, self.store, self.verifier)

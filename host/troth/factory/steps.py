@@ -1,6 +1,6 @@
 """The steps at a board's prompt: each looks at the board before it acts.
 
-chip > agent > settings > files > key. What they learn on the way is kept here; they tell of files
+chip > agent > settings > link > files > key. What they learn on the way is kept here; they tell of files
 that they write or remove, and raise Trouble.
 """
 
@@ -98,6 +98,16 @@ class Steps:
             )
         said = self.order.settle(self.settings, self.mac or "")
         self._put(board, {CA_FILE: self.order.ca, SETTINGS: said})
+
+    def reach_server(self, board: Board) -> None:
+        """The board meets its server, if it runs: then its version of TLS is known from the start."""
+        if not self.changed:
+            return
+        try:
+            board.agent("reach()")
+        except Trouble as err:
+            why = f"{err.code}: {err.what}"
+            self.notes.append(f"its server was not reached, so it shows no TLS version yet ({why})")
 
     def write_files(self, board: Board) -> None:
         """The product's files; with --files nothing else that could execute stays on the board."""
