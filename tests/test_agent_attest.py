@@ -66,6 +66,21 @@ FULL = LEAST | {
     "key_blocks_readable": 0,
     "cfg_digest": b"\x08" * 32,
     "fuses": b"\x09" * 20,
+    "elf_digest": b"\x0a" * 32,
+    "app_intact": True,
+    "app_signers": [b"\x0b" * 32, b"\x0c" * 32, b"\x0d" * 32],
+    "app_signed_digest": b"\x0e" * 32,
+    "app_version": "1.4.0",
+    "idf_version": "v5.5.2",
+    "reboot_pending": False,
+    "rollback_possible": True,
+    "agent_version": "0.1.0",
+    "agent_frozen": True,
+    "shadowed": ["socket", "ssl"],
+    "webrepl_cfg_present": False,
+    "ble_on": False,
+    "bootloader_digest": b"\x0f" * 32,
+    "partitions_digest": b"\x10" * 32,
 }
 
 

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 
-import troth_agent
 from agent_support import (
     MAC,
     NVS_KEYS,
@@ -27,7 +26,7 @@ from agent_support import (
     finish,
     plug_in,
 )
-from troth_agent import Trouble, board, boot, claims, identity, image
+from troth_agent import VERSION, Trouble, board, boot, claims, identity, image
 
 SETTINGS = {
     "oemid": b"\x0a\x1b\x2c",
@@ -239,7 +238,7 @@ def test_the_agent_says_which_it_is_and_where_it_lies(
     fake: FakeBoard, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     said = facts(root)
-    assert (said["agent_version"], said["agent_frozen"]) == (troth_agent.VERSION, False)
+    assert (said["agent_version"], said["agent_frozen"]) == (VERSION, False)
     monkeypatch.setattr(identity, "__file__", "troth_agent/identity.py")
     assert facts(root)["agent_frozen"] is True
 

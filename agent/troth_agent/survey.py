@@ -5,7 +5,7 @@ from hashlib import sha256
 
 import esp32
 
-from . import VERSION, boot, claims, identity, nvs
+from . import VERSION, _declared, boot, claims, identity, nvs
 
 # wifi_auth_mode_t; a mode without a word is not said
 _WIFI = {
@@ -36,6 +36,8 @@ def facts(board, found):
     said.update(_wifi())
     said.update(_link(board))
     said["ble_on"] = _ble_on()
+    if _declared:
+        said["declared"] = _declared
     _count(said, settings.get("soft_key", True), found)
     if "ap_auth" in said or not said["ap_on"]:
         said["cfg_digest"] = claims.settings_digest(
