@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -28,8 +29,20 @@ def duties() -> Catalogue:
     return catalogue.bundled()
 
 
+@cache
+def _empty_store() -> bytes:
+    """All migrations take longer than most tests: they are run once."""
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "troth.db"
+        Store.open(f"sqlite:///{file}", create=True).close()
+        return file.read_bytes()
+
+
 def new_store(folder: Path) -> Store:
-    return Store.open(f"sqlite:///{folder / 'troth.db'}", create=True)
+    file = folder / "troth.db"
+    if not file.exists():
+        file.write_bytes(_empty_store())
+    return Store.open(f"sqlite:///{file}", create=True)
 
 
 def enrol(
