@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from . import shipping
 from .maker import as_time, open_home, parse_time, read_file
 from .output import json_option, print_json, wants_json
 
@@ -23,7 +24,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.group("release")
 @json_option
 def command() -> None:
-    """Add, list, show and withdraw signed releases."""
+    """Check, add, list, show and withdraw signed releases."""
+
+
+command.add_command(shipping.check)
+command.add_command(shipping.sbom)
 
 
 @command.command("add")

@@ -53,6 +53,10 @@ class Draft:
         """The one signed record of this release."""
         return sign_record(self.said, "release", key)
 
+    def release(self) -> Release:
+        """What it would be once signed; nobody trusts it yet, so it has no id."""
+        return _release("", self.said)
+
 
 def draft_release(
     image: bytes,
@@ -100,11 +104,16 @@ def read_release(record: bytes, key: EllipticCurvePublicKey) -> Release:
         kinds = kind if isinstance(kind, tuple) else (kind,)
         if type(said[name]) not in kinds:
             raise _content(f"{name} is of the wrong type")
+    return _release(record_id(record), said)
+
+
+def _release(ident: str, record: Mapping[str, Any]) -> Release:
+    said = dict(record)
     statement = said.pop("statement")
     boot_keys = said.pop("boot_key_digests")
     digests = {name: said.pop(f"{name}_digest").hex() for name in ("app", "code", "cfg")}
     return Release(
-        id=record_id(record),
+        id=ident,
         app_digest=digests["app"],
         code_digest=digests["code"],
         cfg_digest=digests["cfg"],

@@ -53,7 +53,7 @@ def read(document: Node) -> Sbom:
     return Sbom(
         made=made,
         subject=_digest(head),
-        components=tuple(dict.fromkeys(c for part in parts if (c := _component(part)))),
+        components=tuple(dict.fromkeys(c for part in parts[1:] if (c := _component(part)))),
         files={part.name: _digest(part) for part in parts if part.name.startswith("/")},
         digests=frozenset(filter(None, map(_digest, parts))),
     )

@@ -31,6 +31,7 @@ class Fed:
         self._register_at = store.register_at()
         self._max_cvss = policy.max_cvss
         self._siblings = _siblings(store)
+        self._supposed: dict[str, dict[str, Any]] = {}
         read: dict[int, Any] = before._documents if before else {}
         self._documents: dict[int, Any] = {
             row.id: read.get(row.id) or json.loads(store.feed_document(row.id))
@@ -138,6 +139,10 @@ class Fed:
             contact_expires=said["expires"],
         )
 
+    def with_list(self, release: Release, said: dict[str, Any]) -> None:
+        """Suppose that this is the component list of a release that is not kept yet."""
+        self._supposed[release.id] = said
+
     @property
     def known(self) -> Known:
         """Flaws, words and exploited names of all sources together."""
@@ -158,6 +163,8 @@ class Fed:
         return Build(release.model, release.version, parts)
 
     def _sbom(self, release: Release) -> dict[str, Any] | None:
+        if release.id in self._supposed:
+            return self._supposed[release.id]
         row = self._last(lambda row: row.kind == "sbom" and row.subject == release.id)
         found: dict[str, Any] | None = self._documents[row.id] if row else None
         return found
