@@ -16,7 +16,9 @@ MAX_BYTES = cbor.MAX_BYTES
 
 _OPEN = bytes.fromhex("d28451a301260448")  # 18([h'{1: -7, 4: h'
 _OPEN_MAC = bytes.fromhex("d18451a301050448")  # 17([h'{1: 5, 4: h'
-_KID_ENDS = len(_OPEN) + eat.KEY_ID_BYTES
+_ALGORITHMS = {_OPEN: eat.ES256, _OPEN_MAC: eat.HMAC_256}
+_KID = len(_OPEN)
+_KID_ENDS = _KID + eat.KEY_ID_BYTES
 _CLOSE = bytes.fromhex("10190107a0")  # 16: 263}', {},
 _PAYLOAD = _KID_ENDS + len(_CLOSE)
 _PROTECTED = slice(3, _PAYLOAD - 1)
@@ -24,6 +26,7 @@ _BUNDLE = bytes.fromhex("d9025a82")  # 602([
 _BELONGS = {eat.SIGN1: eat.ES256, eat.MAC0: eat.HMAC_256}  # the algorithm to the tag
 _CWT = bytes.fromhex("d83d")  # 61(
 _SET = bytes.fromhex("a163636667")  # {"cfg":
+_NOWHERE = MAX_BYTES + 1
 
 # Tags that may stand somewhere in evidence or in what is easily mistaken for it.
 _TAGS = frozenset({16, eat.MAC0, eat.SIGN1, eat.CWT, 96, 97, 98, 601, eat.BUNDLE})
@@ -57,57 +60,43 @@ def parse_evidence(raw: bytes) -> Evidence:
 
 def _bare(raw: bytes, claims_set: bytes | None) -> Evidence | None:
     """`18([protected, {}, payload, signature])`, or 17 and a tag, and not a byte more, or None."""
-    if raw[_KID_ENDS:_PAYLOAD] != _CLOSE:
+    algorithm = _ALGORITHMS.get(raw[:_KID])
+    if algorithm is None or raw[_KID_ENDS:_PAYLOAD] != _CLOSE:
         return None
-    if raw[: len(_OPEN)] == _OPEN:
-        algorithm = eat.ES256
-    elif raw[: len(_OPEN)] == _OPEN_MAC:
-        algorithm = eat.HMAC_256
-    else:
+    start, end = _bstr(raw, _PAYLOAD)
+    sealed, all_read = _bstr(raw, end)
+    if all_read != len(raw):
         return None
-    payload = _bstr(raw, _PAYLOAD)
-    signature = _bstr(raw, payload.stop) if payload else None
-    if payload is None or signature is None or signature.stop != len(raw):
-        return None
-    return Evidence(
-        raw[len(_OPEN) : _KID_ENDS],
-        algorithm,
-        raw[_PROTECTED],
-        raw[payload],
-        raw[signature],
-        claims_set,
-    )
+    payload, signature = raw[start:end], raw[sealed:]
+    return Evidence(raw[_KID:_KID_ENDS], algorithm, raw[_PROTECTED], payload, signature, claims_set)
 
 
 def _bundle(raw: bytes) -> Evidence | None:
     """`602([h'61(18([...]))', {"cfg": h'...'}])`, or 17 inside, and not a byte more, or None."""
     if raw[: len(_BUNDLE)] != _BUNDLE:
         return None
-    cwt = _bstr(raw, len(_BUNDLE))
-    if cwt is None or raw[cwt.start : cwt.start + len(_CWT)] != _CWT:
+    start, end = _bstr(raw, len(_BUNDLE))
+    if raw[start : start + len(_CWT)] != _CWT or raw[end : end + len(_SET)] != _SET:
         return None
-    if raw[cwt.stop : cwt.stop + len(_SET)] != _SET:
+    claims_set, all_read = _bstr(raw, end + len(_SET))
+    if all_read != len(raw):
         return None
-    claims_set = _bstr(raw, cwt.stop + len(_SET))
-    if claims_set is None or claims_set.stop != len(raw):
-        return None
-    return _bare(raw[cwt.start + len(_CWT) : cwt.stop], raw[claims_set])
+    return _bare(raw[start + len(_CWT) : end], raw[claims_set:])
 
 
-def _bstr(raw: bytes, at: int) -> slice | None:
-    """Where the content of a byte string lies whose shortest head stands at `at`."""
-    head = raw[at : at + 3]
-    if len(head) < 1:
-        return None
-    if 0x40 <= head[0] < 0x58:
-        start, n = at + 1, head[0] - 0x40
-    elif head[0] == 0x58 and len(head) > 1 and head[1] >= 24:
-        start, n = at + 2, head[1]
-    elif head[0] == 0x59 and len(head) > 2 and head[1]:
-        start, n = at + 3, head[1] << 8 | head[2]
-    else:
-        return None
-    return slice(start, start + n) if start + n <= len(raw) else None
+def _bstr(raw: bytes, at: int) -> tuple[int, int]:
+    """Where the content of the byte string begins and ends whose shortest head stands at `at`.
+
+    Where none stands it ends beyond everything.
+    """
+    first, n, low = raw[at : at + 3].ljust(3, b"\0")
+    if first == 0x58 and n >= 24:
+        return at + 2, at + 2 + n
+    if 0x40 <= first < 0x58:
+        return at + 1, at + 1 + first - 0x40
+    if first == 0x59 and n:
+        return at + 3, at + 3 + (n << 8 | low)
+    return at, _NOWHERE
 
 
 def _refuse(raw: bytes) -> NoReturn:
