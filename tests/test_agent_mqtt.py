@@ -58,8 +58,14 @@ def link(said: bytes, *, silent: bool = False) -> tuple[Any, Wire]:
 
 def greeted(said: bytes, password: str | None = None, **kind: bool) -> tuple[Any, Wire]:
     talking, wire = link(CONNACK + SUBACK + said, **kind)
-    drive(talking.greet(None, password))
+    drive(meet(talking, password))
     return talking, wire
+
+
+def meet(talking: Any, password: str | None = None) -> Generator[int, None, None]:
+    """As open() does."""
+    yield from talking.greet(None, password)
+    yield from talking.subscribe(*[talking.own(name) for name in mqtt._HEARD])
 
 
 def published(topic: bytes, body: bytes, *, retained: bool = False) -> bytes:
@@ -97,7 +103,7 @@ def test_a_password_goes_with_the_name() -> None:
 def test_a_refusal_is_told_without_the_password(code: int, why: str) -> None:
     talking, _ = link(bytes((0x20, 2, 0, code)))
     with pytest.raises(Trouble) as trouble:
-        drive(talking.greet(None, "s3cret"))
+        drive(meet(talking, "s3cret"))
     assert trouble.value.code == "mqtt.refused"
     assert why in trouble.value.text
     assert "s3cret" not in trouble.value.text
@@ -205,7 +211,7 @@ def test_a_broker_that_does_not_keep_to_mqtt_is_told_of(said: bytes, code: str, 
 def test_who_does_not_greet_back_as_asked_is_left(said: bytes, code: str) -> None:
     talking, _ = link(said)
     with pytest.raises(Trouble) as trouble:
-        drive(talking.greet(None, None))
+        drive(meet(talking))
     assert trouble.value.code == code
 
 

@@ -207,18 +207,18 @@ def test_a_board_neither_hears_another_nor_speaks_for_it(place: Place, road: Bro
     with place.serving() as courier:
         eventually(lambda: courier.state == "connected")
         with place.link(one) as link:
-            link._ueid = other.ueid.hex().encode()
-            drive(link._publish(link._own(b"evidence"), other.bundle(bytes(32))))
+            link._name = other.ueid.hex().encode()
+            drive(link.publish(link.own(b"evidence"), other.bundle(bytes(32))))
         with place.link(one) as spy, place.link(other) as link:
-            spy._ueid = other.ueid.hex().encode()
+            spy._name = other.ueid.hex().encode()
             # one broker says no, the other says yes and sends nothing
             with pytest.raises(AgentTrouble, match="own topics") if road.name == "nats" else yes():
-                drive(spy._subscribe(spy._own(b"challenge")))
+                drive(spy.subscribe(spy.own(b"challenge")))
             nonce = drive(link.challenge())
             assert drive(link.deliver(other.bundle(nonce))) == ACCEPTED, link.why
             drive(spy._tell(0xC0, b""))
             drive(spy._await(0xD0))
-            assert spy._inbox.get(spy._own(b"challenge")) is None
+            assert spy._inbox.get(spy.own(b"challenge")) is None
     assert len(raws(place.store, other)) == 1
     assert not place.store.rejections()
 
@@ -264,7 +264,7 @@ def test_what_a_broker_took_while_the_verifier_was_away_is_not_lost(place: Place
         handle = eventually(lambda: fresh_handle(place, board))
     evidence = board.bundle(handle, counter=1)
     with place.link(board) as link:
-        drive(link._publish(link._own(b"evidence"), evidence))
+        drive(link.publish(link.own(b"evidence"), evidence))
     with place.serving():
         eventually(lambda: raws(place.store, board) == [evidence])
 
