@@ -78,10 +78,15 @@ def check_handle(token: Token, handle: Handle, *, now: int) -> Freshness:
     return Freshness.EPOCH if now < handle.expires else Freshness.LATE
 
 
-def is_newer(token: Token, boot_count: int, counter: int | None) -> bool:
-    """Was it given after that one, by the order of boots and of tokens within a boot?"""
-    mine, other = token.counter, counter
-    return (token.boot_count, -1 if mine is None else mine) > (
-        boot_count,
-        -1 if other is None else other,
-    )
+def is_overtaken(
+    token: Token, handle: Handle | None, received: int, boot_count: int, counter: int | None
+) -> bool:
+    """Was it given before the report that was received then, with that boot and counter?
+
+    What answers a handle that was issued later was given later, whatever it counts: a board whose
+    memory was erased counts anew.
+    """
+    if handle is None or received < handle.issued:
+        return False
+    mine = -1 if token.counter is None else token.counter
+    return (token.boot_count, mine) <= (boot_count, -1 if counter is None else counter)

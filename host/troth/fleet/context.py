@@ -14,7 +14,7 @@ from time import monotonic
 from ..core.claims import ClaimsSet, DeviceClaims, Token, read_claims_set
 from ..core.device import Lifecycle, Observed, Registration
 from ..core.duties import Facts
-from ..core.freshness import Freshness
+from ..core.freshness import Freshness, Handle
 from ..core.keyring import KeyRing, mac_key_id
 from ..core.reference import Policy
 from ..core.trust import KnownKey, MacKey, SignKey
@@ -193,10 +193,10 @@ class Context:
                 _skew(row.issued_at, row.given, row.received),
             )
 
-    def overtaken(self, device: str, epoch: int, token: Token) -> bool:
-        """Is something newer on record than this report?"""
+    def overtaken(self, device: str, epoch: int, token: Token, handle: Handle) -> bool:
+        """Is something newer on record than this answer to a handle?"""
         with self._lock:
-            return self.history(device, epoch).is_overtaken(token)
+            return self.history(device, epoch).is_overtaken(token, handle)
 
     def take(
         self,
@@ -216,6 +216,7 @@ class Context:
             if history.reported is not claims_set:
                 history.reported = claims_set
                 history.show(claims_set.claims.app_digest, shown(claims_set))
+                history.burn(claims_set.claims.fuses)
 
     def subjects(self, facts: Facts) -> Subjects:
         """Under whom the answers that are the same for many units are kept."""
@@ -243,13 +244,14 @@ class Context:
     ) -> Facts:
         said = claims_set.claims
         standing = self._yardsticks.of(unit, claims_set, now)
+        fuses, unburned = standing.fuse_regressions, history.unburned(said.fuses)
         # by place, in the order of their fields: names cost as much again as all the values
         observed = Observed(
             True,  # ueid bound to key: the walk refuses a token whose ueid is not its signer's
             unit.key_alg,  # a key signs with one algorithm alone
             last,
             *counted,
-            standing.fuse_regressions,
+            max(fuses or 0, unburned) if unburned else fuses,
             skew_s,
             reports,
             history.boots_24h(now, boot_count),
@@ -308,13 +310,16 @@ class Context:
         )
 
     def _load_history(self, device: str, epoch: int) -> History:
-        history = History()
+        history, ours = History(), set()
         for token, at, freshness in self.store.tokens(device, epoch):
             history.take(token, at, late=freshness is Freshness.LATE)
+            ours.add(token.set_digest)
         for row in self.store.sets_of(device):
             claims_set = self.claims_set(row.digest)
             if claims_set is not None:
                 history.show(claims_set.claims.app_digest, shown(claims_set))
+                # under another key it may have been another chip
+                history.burn(claims_set.claims.fuses if row.digest in ours else None)
         return history
 
 

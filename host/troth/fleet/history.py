@@ -9,7 +9,8 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from ..core.claims import ClaimsSet, Token
-from ..core.freshness import is_newer
+from ..core.device import fuse_bits
+from ..core.freshness import Handle, is_overtaken
 
 HOUR, DAY = 3600, 86_400
 # two reports of one boot that cross on their way may arrive a little out of order
@@ -30,6 +31,7 @@ class History:
     hour: deque[int] = field(default_factory=deque)
     day: deque[tuple[int, int]] = field(default_factory=deque)  # instant, boot count
     shown: dict[str, frozenset[str]] = field(default_factory=dict)  # app digest -> d. names
+    burned: int = 0  # every fuse that it ever said is burned
     last: int | None = None
     reported: ClaimsSet | None = None  # with the last report
 
@@ -64,9 +66,11 @@ class History:
             self.day.append((at, token.boot_count))
         self.last = at if self.last is None else max(at, self.last)
 
-    def is_overtaken(self, token: Token) -> bool:
-        """Is the last report that counted newer than this one?"""
-        return self.place is not None and not is_newer(token, *self.place)
+    def is_overtaken(self, token: Token, handle: Handle) -> bool:
+        """Is the last report that counted newer than this answer to a handle?"""
+        if self.place is None or self.last is None:
+            return False
+        return is_overtaken(token, handle, self.last, *self.place)
 
     def _forks(self, token: Token) -> int:
         return self.forks + (self.seeds.get(token.boot_count, token.boot_seed) != token.boot_seed)
@@ -86,6 +90,15 @@ class History:
         if app_digest is not None:
             before = self.shown.get(app_digest, frozenset())
             self.shown[app_digest] = before | names
+
+    def burn(self, fuses: str | None) -> None:
+        """Remember the fuses that a report says are burned."""
+        if fuses is not None:
+            self.burned |= fuse_bits(fuses)
+
+    def unburned(self, fuses: str | None) -> int:
+        """Count the fuses that were burned by its own word and are not any more."""
+        return (self.burned & ~fuse_bits(fuses)).bit_count() if self.burned and fuses else 0
 
     def reports_per_h(self, now: int) -> int:
         while self.hour and self.hour[0] <= now - HOUR:

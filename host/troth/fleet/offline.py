@@ -98,7 +98,7 @@ def verify_bytes(
         facts = context.facts(signer.unit, signer.epoch, report.token, known, now=now)
     else:  # as it was judged when it came
         late = now >= handle.expires or context.overtaken(
-            signer.key.device, signer.epoch, report.token
+            signer.key.device, signer.epoch, report.token, handle
         )
         facts = context.facts(
             signer.unit,

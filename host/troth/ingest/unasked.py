@@ -97,7 +97,7 @@ class Unasked:
         """An answer to a handle: judged by what was so within its time."""
         token, device, at = report.token, signer.key.device, sent.at
         freshness = check_handle(token, handle, now=at)
-        if self._context.overtaken(device, signer.epoch, token):
+        if self._context.overtaken(device, signer.epoch, token, handle):
             freshness = Freshness.LATE
         challenge = Challenge(
             handle.nonce.hex(), handle.nonce, handle.issued, handle.expires, ueid=token.ueid

@@ -12,8 +12,7 @@ from hashlib import sha256
 from sqlalchemy import delete, insert, select
 from sqlalchemy.engine import Connection
 
-from ..core.claims import Token
-from ..core.freshness import LATE_S, Freshness, Handle, is_newer
+from ..core.freshness import LATE_S, Freshness, Handle, is_overtaken
 from . import schema
 from .bulk import ask
 from .changes import Accepted, Refused, Spent
@@ -61,7 +60,7 @@ def held(conn: Connection, device: str, digests: frozenset[bytes]) -> dict[bytes
 _SEARCHED = 512
 
 _Answer = tuple[str, str, int, int | None]  # device, handle, boot, counter
-_Place = tuple[int, int, int | None]  # key epoch, boot, counter
+_Place = tuple[int, int, int, int | None]  # received, key epoch, boot, counter
 
 _HEARD = (
     "SELECT e.device, e.session, e.boot_count, e.counter, e.raw FROM (VALUES {values}) AS v "
@@ -69,7 +68,7 @@ _HEARD = (
     "AND e.boot_count = v.column3 AND e.counter = v.column4 WHERE e.freshness <> 'challenge'"
 )
 _LAST = (
-    "SELECT h.device, e.epoch, e.boot_count, e.counter FROM (VALUES {values}) AS v "
+    "SELECT h.device, e.received, e.epoch, e.boot_count, e.counter FROM (VALUES {values}) AS v "
     "JOIN heads AS h ON h.device = v.column1 JOIN evidence AS e ON e.id = h.evidence"
 )
 
@@ -106,16 +105,19 @@ class Order:
 
     def is_late(self, change: Accepted) -> bool:
         """Is it history only: by its handle, or because something newer is on record?"""
-        if change.freshness is Freshness.LATE or change.verdict.device not in self.last:
+        last = self.last.get(change.verdict.device)
+        if last is None or change.freshness is Freshness.LATE:
             return change.freshness is Freshness.LATE
-        epoch, boot, counter = self.last[change.verdict.device]
+        received, epoch, boot, counter = last
         if change.epoch != epoch:  # a new key may come with a memory that was erased
             return change.epoch < epoch
-        return not is_newer(change.token, boot, counter)
+        return is_overtaken(change.token, change.handle, received, boot, counter)
 
-    def take(self, device: str, epoch: int, token: Token) -> None:
+    def take(self, change: Accepted) -> None:
         """This is a device's newest report now."""
-        self.last[device] = (epoch, token.boot_count, token.counter)
+        token = change.token
+        place = (change.received, change.epoch, token.boot_count, token.counter)
+        self.last[change.verdict.device] = place
 
 
 def _answer(change: Accepted) -> _Answer:

@@ -171,7 +171,7 @@ class _Transaction:
         if late:  # it moves nothing: what the device is now was said by something newer
             self.leaves.append((at, "ingest", "evidence.late", verdict.device, detail))
             return Recorded(ident, late=True)
-        self.order.take(verdict.device, change.epoch, token)
+        self.order.take(change)
         self.heads[verdict.device] = (verdict.device, ident, at, verdict.until)
         changed = self.answers.add(
             self.conn,
