@@ -24,9 +24,12 @@ from line import compliant, release, running, served, troth, wait_for
 from troth.bundled import bundled
 from troth.cli import root
 from troth.core.duties import Outcome
+from troth.core.keyring import mac_key_id
 from troth.core.verdict import State
 from troth.factory import harden as work
 from troth.factory.hardening import Chip, Step, chip_ids, images, load_chip, plan
+from troth.factory.keys import open_ring
+from troth.settings import MASTER
 from troth.store import Store
 from troth.trouble import Trouble
 from troth_agent import efuse
@@ -255,6 +258,38 @@ def test_without_esptool_one_line_tells_what_to_install(
     told = refused(harden("esp32c3", "--virtual", str(tmp_path / "v")))
     assert told.code == "harden.tools"
     assert "troth[flash]" in told.fix
+
+
+# the key of one chip, for a program of the line's own
+
+LOOK = """
+import os, pathlib, stat, sys
+path = pathlib.Path(sys.argv[1])
+print(path, stat.S_IMODE(path.stat().st_mode), path.read_bytes().hex(), file=open(sys.argv[2], "w"))
+sys.exit(int(sys.argv[3]))
+"""
+
+
+def test_a_chips_key_is_there_for_one_program_and_gone_after_it(tmp_path: Path) -> None:
+    troth(tmp_path, "init", str(tmp_path))
+    seen, look = tmp_path / "seen", [sys.executable, "-c", LOOK, "{}", str(tmp_path / "seen")]
+    said = troth(tmp_path, "board", "hmac-key", "54:32:04:00:00:01", *look, "0")
+    path, mode, key = seen.read_text().split()
+    secret = open_ring(tmp_path / MASTER).secret(bytes.fromhex("543204000001"))
+    assert (int(mode), bytes.fromhex(key)) == (0o600, secret)
+    assert said["key"] == mac_key_id(secret).hex()
+    assert secret.hex() not in json.dumps(said)
+    assert not Path(path).exists()
+    told = troth(tmp_path, "board", "hmac-key", "543204000001", *look, "3", code=6)
+    assert told["code"] == "harden.tool"
+    assert not Path(seen.read_text().split()[0]).exists(), "nor does a failure leave it"
+
+
+@pytest.mark.parametrize(
+    "words", [("543204000001",), ("543204000001", "true"), ("54320400", "true", "{}")]
+)
+def test_a_key_without_a_chip_or_a_program_is_a_usage_error(words: tuple[str, ...]) -> None:
+    assert CliRunner().invoke(root, ["board", "hmac-key", *words]).exit_code == 2
 
 
 # virtual chips, with the real programs

@@ -8,9 +8,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import forge
+import house
 from troth.cli import probes
+from troth.factory.home import make_home
 from troth.factory.pki import make_pki
 from troth.settings import Settings, load_settings
+from troth.store import Store
 
 
 def home(folder: Path) -> Settings:
@@ -41,6 +45,29 @@ def test_every_key_that_serve_would_refuse_fails_with_its_remedy(tmp_path: Path)
     settings.ear_key.chmod(0o644)
     (sign,) = probes.keys(settings)
     assert (sign.level, sign.fix) == ("FAIL", f"chmod 600 {settings.ear_key}")
+
+
+def test_the_master_of_the_fuse_keys_is_sound_and_there_when_a_board_needs_it(
+    tmp_path: Path,
+) -> None:
+    make_home(tmp_path)
+    settings = load_settings(str(tmp_path))
+    assert [sign.level for sign in probes.keys(settings)] == ["ok"], "it is none of the P-256 keys"
+    assert probes.fuse_keys(settings).level == "ok"
+    settings.hmac_master.chmod(0o644)
+    sign = probes.fuse_keys(settings)
+    assert (sign.level, sign.fix) == ("FAIL", f"chmod 600 {settings.hmac_master}")
+    settings.hmac_master.chmod(0o600)
+    settings.hmac_master.write_bytes(b"short")
+    assert "key.kind" in probes.fuse_keys(settings).what
+    settings.hmac_master.unlink()
+    assert probes.fuse_keys(settings).level == "warn"
+    with Store.open(settings.db, create=True) as store:
+        house.enrol(store, forge.MacDevice(1))
+    sign = probes.fuse_keys(settings)
+    assert sign.level == "FAIL"
+    assert "1 boards need it" in sign.what
+    assert "bring hmac-master.key back" in sign.fix
 
 
 def test_a_ca_that_is_none_fails(tmp_path: Path) -> None:

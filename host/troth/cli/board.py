@@ -12,6 +12,7 @@ import click
 
 from ..factory.hardening import board_document, chip_ids, images, load_chip, plan
 from ..trouble import Trouble
+from . import hmac_key
 from .output import json_option, print_json, wants_json
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _WORD = "BURN"
 @json_option
 def command() -> None:
     """Chips and their hardened builds."""
+
+
+command.add_command(hmac_key.command)
 
 
 @command.command("list")

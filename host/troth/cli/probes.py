@@ -47,7 +47,7 @@ def examine(home: str | None, db: str | None, port: str | None = None) -> tuple[
     settings, sign = read_home(home, db)
     signs.append(sign)
     if settings is not None:
-        signs += [*keys(settings), ca(settings), store(settings)]
+        signs += [*keys(settings), fuse_keys(settings), ca(settings), store(settings)]
         signs += [listener("server", settings.bind, settings.ca_cert)]
         signs += [listener("pages", settings.pages)]
     if port:
@@ -133,9 +133,10 @@ def keys(settings: Settings) -> Iterator[Sign]:
     """Private keys: what `serve` needs is there, and each is readable by its owner alone."""
     from ..factory.keys import read_private_key
 
-    found = sorted({settings.server_key, settings.ear_key, *settings.keys.glob("*.key")})
+    found = {settings.server_key, settings.ear_key, *settings.keys.glob("*.key")}
+    found.discard(settings.hmac_master)  # no P-256 key: `fuse_keys` looks at it
     troubles = []
-    for path in found:
+    for path in sorted(found):
         try:
             read_private_key(path)
         except Trouble as err:
@@ -144,6 +145,32 @@ def keys(settings: Settings) -> Iterator[Sign]:
         yield Sign("keys", FAIL, f"{each.code}: {each.what}", each.fix)
     if not troubles:
         yield Sign("keys", OK, f"{len(found)} in {settings.keys}, readable by their owner alone")
+
+
+def fuse_keys(settings: Settings) -> Sign:
+    """The master of the fuse keys: sound, and there if a board was enrolled with such a key."""
+    from ..factory.keys import open_ring
+
+    boards = _fused(settings)
+    try:
+        open_ring(settings.hmac_master).secret(bytes(6))
+    except Trouble as err:
+        level = WARN if err.code == "key.missing" and not boards else FAIL
+        return Sign("fuse-keys", level, f"{err.code}: {err.what}; {boards} boards need it", err.fix)
+    return Sign("fuse-keys", OK, f"{settings.hmac_master}: {boards} boards have a key of it")
+
+
+def _fused(settings: Settings) -> int:
+    """How many devices have a MAC key in force; a store that cannot be read is told elsewhere."""
+    from ..formats import eat
+    from ..store import Store, StoreUnavailable
+
+    try:
+        with Store.open(settings.db) as opened:
+            keys = (key for device in opened.devices() for key in opened.keys(device.id))
+            return sum(key.algorithm == eat.HMAC_256 and key.revoked is None for key in keys)
+    except (Trouble, StoreUnavailable):
+        return 0
 
 
 def ca(settings: Settings) -> Sign:

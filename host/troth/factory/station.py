@@ -1,8 +1,8 @@
 """One port of the line: from a bare board to an enrolled one, and on where it was cut off.
 
-detect > chip > agent > settings > link > files > key > attest > seal or run. Nothing is registered before
-the board's first evidence was verified in memory, so a board that is pulled out leaves nothing
-behind, and the same command run again goes on where it was (keyed by MAC).
+detect > chip > agent > settings > link > files > key > attest > seal or run. Nothing is registered
+before the board's first evidence was verified in memory, so a board that is pulled out leaves
+nothing behind, and the same command run again goes on where it was (keyed by MAC).
 """
 
 from __future__ import annotations

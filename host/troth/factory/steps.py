@@ -1,7 +1,7 @@
 """The steps at a board's prompt: each looks at the board before it acts.
 
-chip > agent > settings > link > files > key. What they learn on the way is kept here; they tell of files
-that they write or remove, and raise Trouble.
+chip > agent > settings > link > files > key. What they learn on the way is kept here; they tell of
+files that they write or remove, and raise Trouble.
 """
 
 from __future__ import annotations
@@ -100,7 +100,7 @@ class Steps:
         self._put(board, {CA_FILE: self.order.ca, SETTINGS: said})
 
     def reach_server(self, board: Board) -> None:
-        """The board meets its server, if it runs: then its version of TLS is known from the start."""
+        """The board meets its server, if that runs: then its version of TLS is known at once."""
         if not self.changed:
             return
         try:
