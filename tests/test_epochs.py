@@ -282,6 +282,18 @@ def test_a_late_report_is_no_counter_gone_back_but_shows_another_board(at: House
     assert "ident.not-cloned" in at.store.state(at.device).failing
 
 
+def test_a_fuse_that_was_not_burned_then_is_no_finding_of_a_late_report(at: House) -> None:
+    old = at.handle()
+    at.clock.now += 3 * PERIOD
+    fuses = bytearray(at.board.said["fuses"])
+    fuses[-1] |= 0x80
+    at.report(at.board.bundle(at.handle(), cfg=at.board.set(fuses=bytes(fuses)), counter=9))
+    at.report(at.board.bundle(old, counter=3))
+    assert at.store.evidences(at.device)[0].state is State.COMPLIANT
+    at.report(at.board.bundle(at.handle(), counter=10))
+    assert "ident.fuses-monotonic" in at.store.state(at.device).failing
+
+
 def test_a_counter_that_was_used_before_is_another_copy_of_the_board(at: House) -> None:
     pipeline = at.pipeline()
 

@@ -168,6 +168,7 @@ class Context:
                 history.reports_per_h(now) + 1,
                 token.boot_count,
                 _skew(token.issued_at, given, now),
+                late,
             )
 
     def standing_facts(self, device: str, *, now: int) -> Facts | None:
@@ -241,10 +242,12 @@ class Context:
         reports: int,
         boot_count: int | None,
         skew_s: int | None,
+        late: bool = False,
     ) -> Facts:
         said = claims_set.claims
         standing = self._yardsticks.of(unit, claims_set, now)
-        fuses, unburned = standing.fuse_regressions, history.unburned(said.fuses)
+        fuses = standing.fuse_regressions
+        unburned = 0 if late else history.unburned(said.fuses)  # then it may not have been burned
         # by place, in the order of their fields: names cost as much again as all the values
         observed = Observed(
             True,  # ueid bound to key: the walk refuses a token whose ueid is not its signer's
