@@ -20,7 +20,7 @@ from troth.core.duties import Outcome, Reason
 from troth.core.flaws import Affected, Build, Component, Flaw, Known, Span, Word
 from troth.core.verdict import judge
 from troth.factory.manifest import manifest_of
-from troth.feeds import contact, csaf, intake, kev, osv, sbom
+from troth.feeds import contact, csaf, intake, kev, lifecycle, osv, sbom
 from troth.feeds.reading import MOST_BYTES, Node, package, package_of, read_json
 from troth.fleet.forecast import forecast
 from troth.fleet.words import iso
@@ -105,6 +105,13 @@ def component_list(app: str, version: str = "1.29.0", **changes: Any) -> dict:
         ],
         **changes,
     }
+
+
+def lifecycles(**release: Any) -> dict:
+    cycle = {"name": "1.29", "isEol": False, "eolFrom": iso(NOW + DAY)[:10]} | release
+    identifiers = [{"type": "purl", "id": MPY}, {"type": "cpe", "id": "cpe:/a:x"}]
+    product = {"name": "micropython", "identifiers": identifiers, "releases": [cycle]}
+    return {"schema_version": "1.2.0", "generated_at": iso(NOW - DAY), "result": [product]}
 
 
 def write(folder: Path, said: object, name: str = "feed.json") -> Path:
@@ -231,6 +238,27 @@ def test_a_vex_document_is_read_with_its_products(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("status", "spread", "words"),
+    [
+        ("fixed", "vers:rpm/0:1.4-80.el8", []),
+        ("known_affected", "0:1.4-80.el8", [""]),
+        ("known_not_affected", "vers:semver/>=1.0|<2.0", [">=1.0 <2.0"]),
+        ("fixed", "vers:semver/1.0|1.4", []),
+        ("fixed", ">= 1.4", [">=1.4"]),
+        ("fixed", "vers:all/*", [""]),
+    ],
+)
+def test_a_version_that_cannot_be_compared_settles_nothing(
+    tmp_path: Path, status: str, spread: str, words: list[str]
+) -> None:
+    said = vex(status)
+    product = said["product_tree"]["branches"][0]["branches"][0]["branches"][0]
+    product.update(category="product_version_range", name=spread)
+    found = csaf.read(read_json(write(tmp_path, said)))
+    assert [each.versions for each in found.words] == words
+
+
 def test_a_flaw_of_a_part_in_a_product_is_said_of_that_product_alone(tmp_path: Path) -> None:
     said = vex()
     tree = said["product_tree"]
@@ -262,6 +290,7 @@ READERS: dict[str, tuple[Callable[[Node], object], Callable[[], dict]]] = {
         lambda: {"dateReleased": iso(NOW), "vulnerabilities": [{"cveID": "CVE-2026-7"}]},
     ),
     "sbom": (sbom.read, lambda: component_list("ab" * 32)),
+    "eol": (lifecycle.read, lambda: lifecycles()),
 }
 
 
@@ -324,6 +353,8 @@ def test_a_file_that_is_not_whole_is_refused(tmp_path: Path, text: object, code:
             "/vulnerabilities/0/product_status",
         ),
         ("kev", lambda d: d.update(vulnerabilities=[]), "/vulnerabilities"),
+        ("eol", lambda d: d.update(result=[]), "/result"),
+        ("eol", lambda d: d["result"][0]["releases"][0].update(isEol="no"), "/result/0/releases/0"),
         ("sbom", lambda d: d["metadata"].pop("timestamp"), "/metadata"),
         ("sbom", lambda d: d["metadata"].pop("component"), "/metadata"),
         ("sbom", lambda d: d["components"][0].update(type="soup"), "/"),
@@ -517,6 +548,50 @@ def test_one_bad_document_keeps_a_whole_mirror_out(fleet: Standing, tmp_path: Pa
     with pytest.raises(Trouble, match=r"b\.json"):
         intake.osv_feed(mirror, "osv", synced=NOW)
     assert fleet.store.feeds() == ()
+
+
+@pytest.mark.parametrize(
+    ("cycle", "outcome"),
+    [
+        ({}, Outcome.MET),
+        ({"isEol": True}, Outcome.NOT_MET),
+        ({"eolFrom": iso(NOW - 2 * DAY)[:10]}, Outcome.NOT_MET),
+        ({"isEol": True, "name": "1.28"}, Outcome.MET),
+        ({"isEol": True, "name": "1"}, Outcome.NOT_MET),
+    ],
+)
+def test_a_component_past_its_end_of_life_is_found_by_its_cycle(
+    fleet: Standing, tmp_path: Path, cycle: dict, outcome: Outcome
+) -> None:
+    bring_all(fleet, tmp_path)
+    said = write(tmp_path, lifecycles(**cycle), "eol.json")
+    bring(fleet, intake.eol_feed(said, "eol", synced=None))
+    assert said_of(fleet, "supply.components-supported").outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("expires", "at", "outcome"),
+    [
+        ("", NOW + 6 * DAY, Outcome.MET),
+        ("Expires: 2026-11-25T00:00:00Z", NOW, Outcome.MET),
+        ("Expires: 2026-11-25T00:00:00Z", NOW + 2 * DAY, Outcome.NOT_MET),
+        ("", NOW + 7 * DAY, Outcome.NOT_SHOWN),
+    ],
+)
+def test_a_contact_holds_until_its_page_expires_or_nobody_looks_any_more(
+    fleet: Standing, tmp_path: Path, expires: str, at: int, outcome: Outcome
+) -> None:
+    page = write(tmp_path, f"Contact: mailto:security@support.example\n{expires}\n", "s.txt")
+    bring(fleet, intake.contact_feed(page, "therm-v2", synced=NOW))
+    assert said_of(fleet, "vuln.contact-live", at).outcome is outcome
+
+
+def test_a_contact_that_is_not_the_declared_one_is_out_of_order(
+    fleet: Standing, tmp_path: Path
+) -> None:
+    page = write(tmp_path, "Contact: mailto:nobody@support.example\n", "s.txt")
+    bring(fleet, intake.contact_feed(page, "therm-v2", synced=NOW))
+    assert said_of(fleet, "vuln.contact-live").outcome is Outcome.NOT_MET
 
 
 def test_a_newer_release_that_fixes_it_is_known(fleet: Standing, tmp_path: Path) -> None:

@@ -100,6 +100,19 @@ def sbom(file: Path, ref: str, files: Path | None) -> None:
     _add(bring)
 
 
+@add.command("eol")
+@click.argument("file", type=_FILE)
+@_source
+@_synced
+@json_option
+@db_option
+def eol(file: Path, source: str | None, synced: int | None) -> None:
+    """Until when components are cared for: endoflife.date/api/v1/products/full, as fetched."""
+    from ..feeds.intake import eol_feed
+
+    _add(lambda *_: eol_feed(file, source or "eol", synced=synced))
+
+
 @add.command("contact")
 @click.argument("file", type=_FILE)
 @click.option("--model", required=True, help="the model whose maker publishes it")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-NEVER = 253_402_300_799  # 9999-12-31T23:59:59Z: no filing is due
+NEVER = 253_402_300_799  # 9999-12-31T23:59:59Z: nothing is due
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,7 @@ class Feeds:
     component_feed_at: int | None = None
     contact_ok: bool | None = None
     contact_checked: int | None = None
-    contact_expires: int | None = None
+    contact_expires: int | None = None  # NEVER: its page names no end
     incident_feed_at: int | None = None  # when the register was last found complete
     exploited_count: int | None = None
     exploited_due: int | None = None  # by when the next filing must be made; NEVER: none is due

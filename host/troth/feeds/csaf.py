@@ -1,8 +1,9 @@
 """CSAF 2.0 and 2.1 documents: what makers say of flaws in their products (advisories and VEX).
 
 Read are the tracking data, the product tree and the status of each product. A product is known by
-its package URL, by a product name, or by both sides of a relationship; its version by the branch
-it stands in. Whose word it is, is not proven here: bring documents that you fetched from the maker.
+its package URL, by a product name, or by the host of a relationship; its version by the branch it
+stands in. A version that cannot be compared settles nothing, and makes a flaw count for them all.
+Whose word it is, is not proven here: bring documents that you fetched from the maker.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from ..core.flaws import Word
+from ..core.flaws import SETTLED, Word
 from ..core.versions import bounds
 from ..trouble import Trouble
 from .reading import Node, package_of
@@ -31,7 +32,7 @@ _MOST_DEPTH = 32
 
 class Product(NamedTuple):
     names: tuple[str, ...]  # models or packages that it goes by
-    versions: str  # a range; "" for all
+    versions: str | None  # a range; "" for all; None: nothing that can be compared
 
 
 class Statements(NamedTuple):
@@ -77,8 +78,10 @@ def _words(flaw: Node, products: dict[str, Product], at: int, document: str) -> 
             product = products.get(ident.text())
             if product is None:
                 ident.fail("the product tree does not have it")
+            if product.versions is None and _STATUS[key] in SETTLED:
+                continue
             words += [
-                Word(name, _STATUS[key], product_name, product.versions, at, document)
+                Word(name, _STATUS[key], product_name, product.versions or "", at, document)
                 for name in names
                 for product_name in product.names
             ]
@@ -116,7 +119,7 @@ def _walk(
         elif category == "product_version":
             versions = f"={name}"
         elif category == "product_version_range":
-            versions = _range(branch, name)
+            versions = _range(name)
         product = branch.get("product")
         if product is not None:
             _add(product, ours, versions, found)
@@ -140,24 +143,24 @@ def _add(node: Node, names: tuple[str, ...], spread: str, found: dict[str, Produ
                 helper.fail(str(err))
             known.append(name)
             versions = versions or (f"={version}" if version else "")
-    if versions:
-        try:
-            bounds(versions)
-        except ValueError as err:
-            node.fail(f"version: {err}")
-    found[ident] = Product(tuple(known or [node.need("name").text()]), versions)
+    called = tuple(known or [node.need("name").text()])
+    found[ident] = Product(called, versions if _is_range(versions) else None)
 
 
-def _range(node: Node, text: str) -> str:
-    """`vers:semver/>=1.0|<2.0`, or bounds alone."""
+def _range(text: str) -> str:
+    """`vers:semver/>=1.0|<2.0`, or bounds alone; a list of single versions is no range of ours."""
     said = re.sub(r"^vers:[a-z0-9.+-]+/", "", text).replace("|", " ").strip()
     if said == "*":
         return ""
-    said = " ".join(part if part[:1] in "<>=" else f"={part}" for part in said.split())
-    if said.count("=") - said.count("<=") - said.count(">=") > 1:
-        node.fail("several single versions in one range: write a branch for each")
+    said = re.sub(r"([<>=])\s+", r"\1", said)
+    return " ".join(part if part[:1] in "<>=" else f"={part}" for part in said.split())
+
+
+def _is_range(text: str) -> bool:
+    if not text:
+        return True
     try:
-        bounds(said)
-    except ValueError as err:
-        node.fail(f"{text[:80]!r}: {err}")
-    return said
+        parts = bounds(text)
+    except ValueError:
+        return False
+    return len(parts) == 1 or all(how != "=" for how, _ in parts)

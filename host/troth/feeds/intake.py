@@ -18,7 +18,7 @@ from ..core.reference import Policy, Release
 from ..fleet.words import iso
 from ..store import FeedRow, Store
 from ..trouble import Trouble
-from . import contact, csaf, kev, osv, sbom
+from . import contact, csaf, kev, lifecycle, osv, sbom
 from .reading import files_of, read_json
 
 _SLACK = 300  # s: a clock may run ahead by that
@@ -82,6 +82,20 @@ def sbom_feed(place: Path, release: Release, files: Mapping[str, bytes] | None) 
     digest = hashlib.sha256(place.read_bytes()).hexdigest()
     items = len(found.components) + len(found.files)
     return Brought("sbom", "", release.id, found.made, items, document, digest, ages=False)
+
+
+def eol_feed(place: Path, source: str, *, synced: int | None) -> Brought:
+    """Until when components are cared for."""
+    said = lifecycle.read(read_json(place))
+    at = synced or said.generated
+    if not at:
+        raise Trouble(
+            "feed.undated",
+            f"{place.name} does not say of when it is",
+            fix="--synced TIME, when it was fetched",
+        )
+    digest = hashlib.sha256(place.read_bytes()).hexdigest()
+    return Brought("eol", source, "", at, len(said.cycles), said.cycles, digest)
 
 
 def contact_feed(place: Path, model: str, *, synced: int) -> Brought:

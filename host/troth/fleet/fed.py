@@ -12,7 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 from ..core import flaws, incident
-from ..core.feeds import NO_FEEDS, Feeds
+from ..core.feeds import NEVER, NO_FEEDS, Feeds
 from ..core.flaws import Affected, Build, Component, Flaw, Known, Span, Word
 from ..core.incident import Incident, Kind
 from ..core.reference import Policy, Release, Statement
@@ -82,6 +82,7 @@ class Fed:
                 sbom_missing=tuple(said["missing"]),
                 sbom_at=said["made"],
             )
+            found = self._with_lifecycles(found, said["components"])
         return self._with_flaws(found, running, releases)
 
     def _with_flaws(self, found: Feeds, running: Release, releases: Sequence[Release]) -> Feeds:
@@ -107,6 +108,24 @@ class Fed:
             vulns_fixed=fixed,
             vulns_unadvised=flaws.unadvised(fixed, running.model, known),
         )
+
+    def _with_lifecycles(self, found: Feeds, components: Sequence[Sequence[str]]) -> Feeds:
+        rows = [row for row in self._rows if row.kind == "eol"]
+        if not rows:
+            return found
+        ended = {
+            (package.casefold(), name)
+            for row in rows
+            for package, name, is_ended, ends in self._documents[row.id]
+            if is_ended or (ends is not None and ends <= row.at)
+        }
+        past = sorted(
+            f"{package} {version}"
+            for package, version in components
+            if any((package.casefold(), cycle) in ended for cycle in _cycles(version))
+        )
+        at = min(row.at for row in rows)
+        return replace(found, components_eol=tuple(past), component_feed_at=at)
 
     def _with_incidents(self, found: Feeds, models: frozenset[str]) -> Feeds:
         if self._register_at is None:
@@ -136,7 +155,7 @@ class Fed:
             found,
             contact_ok=agrees,
             contact_checked=row.at,
-            contact_expires=said["expires"],
+            contact_expires=NEVER if said["expires"] is None else said["expires"],
         )
 
     def with_list(self, release: Release, said: dict[str, Any]) -> None:
@@ -181,6 +200,12 @@ def _siblings(store: Store) -> dict[str, frozenset[str]]:
         if said is not None and said.vdp_url:
             found[said.vdp_url] = found.get(said.vdp_url, frozenset()) | {model}
     return found
+
+
+def _cycles(version: str) -> list[str]:
+    """`v1.2.3` belongs to the cycles 1.2.3, 1.2 and 1."""
+    parts = version.removeprefix("v").split(".")
+    return [".".join(parts[:length]) for length in range(len(parts), 0, -1)]
 
 
 def _owing(incidents: list[Incident]) -> int:
