@@ -32,7 +32,7 @@ TELLERS = {
     *("refuse", "fail", "_files"),
 }
 STATEMENT = ("size", "syntax", "unknown-key", "type", "range")
-RECORDS = ("release", "withdrawal", "baseline", "waiver", "declaration")
+RECORDS = ("release", "withdrawal", "baseline", "waiver", "declaration", "report")
 # codes that are put together from parts, as they stand in the source
 ASSEMBLED = {
     "{noun}.syntax": {"config.syntax", "policy.syntax"},

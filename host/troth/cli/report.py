@@ -2,29 +2,104 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from ..trouble import Trouble
 from .desk import as_of_option, db_option, open_desk
-from .output import OK, json_option, wants_json
+from .output import OK, json_option, print_json, wants_json
 
-_FORMATS = ("json", "csv", "html", "junit", "sarif")
+if TYPE_CHECKING:
+    from ..report.findings import Report
+
+_FORMATS = (
+    *("html", "pdf", "csv", "json", "junit", "sarif"),
+    *("oscal-ar", "oscal-catalog", "oscal-mapping", "cyclonedx", "csaf", "brief"),
+)
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_THERE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
-@click.command()
-@click.option("--regime", "ident", required=True, help="one regime, e.g. uk-psti; a view too")
+@click.group(invoke_without_command=True)
+@click.option("--regime", "ident", help="one regime, e.g. uk-psti; a view too")
 @click.option("--model", default="", help="only units of this model")
 @click.option("-f", "--format", "form", type=click.Choice(_FORMATS), default="html")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="a file")
+@click.option("--brief", "form", flag_value="brief", help="the answer on one page, as text")
+@click.option("-o", "--output", type=_FILE, help="a file")
+@click.option("--sign", "key", type=_THERE, metavar="KEY", help="sign it: FILE.sig beside FILE")
 @as_of_option
 @json_option
 @db_option
-def command(ident: str, model: str, form: str, output: Path | None, as_of: int | None) -> int:
+@click.pass_context
+def command(
+    ctx: click.Context,
+    ident: str | None,
+    model: str,
+    form: str,
+    output: Path | None,
+    key: Path | None,
+    as_of: int | None,
+) -> int:
     """Evidence of breach, or none: by duty, subject and party, with what it rests on."""
-    from ..report import FORMATS
+    if ctx.invoked_subcommand is not None:
+        return OK
+    if ident is None or (key and output is None):
+        raise click.UsageError("--sign needs -o FILE" if ident else "--regime ID is needed")
+    from ..report import written
+
+    made = _made(ident, model, as_of)
+    raw = written(made, "json" if wants_json() else form)
+    if output is None:
+        sys.stdout.buffer.write(raw)
+        return OK
+    output.write_bytes(raw)
+    click.echo(f"{output}: {made.words}, {made.scope}", err=True)
+    if key is not None:
+        _beside(output).write_bytes(_signed(made, raw, key))
+        click.echo(f"{_beside(output)}: signed; troth report verify {output}", err=True)
+    return OK
+
+
+@command.command()
+@click.argument("file", type=_THERE)
+@click.option("--key", type=_THERE, metavar="FILE.pub", help="who may have signed it")
+@json_option
+def verify(file: Path, key: Path | None) -> int:
+    """Is a report as it was signed? Its signature lies beside it as FILE.sig.
+
+    Without --key it must be signed by this home's baseline key. Ends with 4 when it was altered.
+    """
+    from ..factory.keys import read_public_key
+    from ..factory.signed import open_record
+    from ..settings import MASTER, find_home
+
+    if not _beside(file).is_file():
+        raise Trouble("report.unsigned", f"no {_beside(file)}", fix="--sign KEY when it is made")
+    if key is None:
+        home = (click.get_current_context().find_root().obj or {}).get("home")
+        public = read_public_key(find_home(home) / MASTER.parent, "baseline")
+    else:
+        public = read_public_key(key.parent, key.stem)
+    said = open_record(_beside(file).read_bytes(), "report", public)
+    if said.get("sha256") != hashlib.sha256(file.read_bytes()).hexdigest():
+        raise Trouble(
+            "report.altered",
+            f"{file.name} is not what was signed",
+            why=f"the signature is of SHA-256 {said.get('sha256')}",
+            fix="ask who signed it for the file, or make it again with the same --as-of",
+        )
+    if wants_json():
+        print_json({"schema": "troth/report-verified/1", **said})
+    else:
+        print(f"{file}: as signed; {said['regime']}, {said['says']}, as of {said['as_of']}")
+    return OK
+
+
+def _made(ident: str, model: str, as_of: int | None) -> Report:
     from ..report.findings import report
 
     with open_desk() as desk:
@@ -37,10 +112,26 @@ def command(ident: str, model: str, form: str, output: Path | None, as_of: int |
         raise Trouble(
             "device.unknown", f"no {ident} unit of model {model[:60]!r}", fix="troth device list"
         )
-    raw = FORMATS["json" if wants_json() else form](made).encode()
-    if output is None:
-        sys.stdout.buffer.write(raw)
-    else:
-        output.write_bytes(raw)
-        click.echo(f"{output}: {made.words}, {made.scope}", err=True)
-    return OK
+    return made
+
+
+def _signed(made: Report, raw: bytes, key: Path) -> bytes:
+    """A COSE_Sign1 over the file's digest and over what the report was made from."""
+    from ..factory.keys import read_private_key
+    from ..factory.signed import sign_record
+
+    said = {
+        "sha256": hashlib.sha256(raw).hexdigest(),
+        "regime": made.regime.id,
+        "says": made.words,
+        "as_of": made.as_of,
+        "engine": made.engine,
+        "catalogue": made.catalogue,
+        "regime_digest": made.regime_digest,
+        "references": made.references,
+    }
+    return sign_record(said, "report", read_private_key(key))
+
+
+def _beside(file: Path) -> Path:
+    return file.with_name(file.name + ".sig")

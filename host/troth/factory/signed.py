@@ -27,7 +27,12 @@ from .keys import key_id
 _SIGN1 = 18
 _ALG, _CONTENT_TYPE, _KID = 1, 3, 4
 _ES256 = -7
-_KEYS = {"withdrawal": "release", "declaration": "release", "waiver": "baseline"}
+_KEYS = {
+    "withdrawal": "release",
+    "declaration": "release",
+    "waiver": "baseline",
+    "report": "baseline",
+}
 _ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256
 
 

@@ -10,7 +10,7 @@ from .findings import Report
 HEAD = (
     *("regime", "provision", "status", "decides", "confidence", "force", "duty", "severity"),
     *("outcome", "breach", "subject_kind", "subject", "units", "owed_by", "because", "assurance"),
-    *("since", "evidence", "as_of", "engine", "catalogue", "regime_digest"),
+    *("since", "evidence", "as_of", "engine", "catalogue", "regime_digest", "references"),
 )
 
 
@@ -18,7 +18,8 @@ def write(report: Report) -> str:
     out = io.StringIO()
     rows = csv.writer(out, lineterminator="\r\n")
     rows.writerow(HEAD)
-    same = (report.as_of, report.engine, report.catalogue, report.regime_digest)
+    digests = (report.catalogue, report.regime_digest, report.references)
+    same = (report.as_of, report.engine, *digests)
     for finding in report.findings:
         for law in finding.laws:
             clause = law.clause

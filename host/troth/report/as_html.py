@@ -46,10 +46,12 @@ def _cover(report: Report) -> str:
         ("Answers", counts),
         ("Owed by", ", ".join(f"{party} {number}" for party, number in report.owed)),
         ("Method", METHOD),
+        ("Assurance", ", ".join(f"{number} {word}" for word, number in report.assurances)),
         ("Limits", LIMITS),
         ("Engine", report.engine),
         ("Catalogue", report.catalogue),
         ("Regime", report.regime_digest),
+        ("References", report.references),
         ("Check it again", "; ".join(report.again)),
     )
     return _table((), ((f"<b>{head}</b>", escape(text)) for head, text in rows if text))

@@ -15,6 +15,7 @@ def write(report: Report) -> str:
     for name, value in (
         *(("says", report.words), ("scope", report.scope), ("engine", report.engine)),
         *(("catalogue", report.catalogue), ("regime_digest", report.regime_digest)),
+        ("references", report.references),
     ):
         SubElement(properties, "property", name=name, value=value)
     for finding in report.findings:

@@ -43,6 +43,7 @@ def write(report: Report) -> str:
             "asOf": report.as_of,
             "catalogue": report.catalogue,
             "regimeDigest": report.regime_digest,
+            "references": report.references,
         },
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}

@@ -18,9 +18,11 @@ from ..core.verdict import Catalogue, Force, Regime, State, decides, force
 from ..fleet.context import Context
 from ..fleet.units import Unit, list_units
 from ..fleet.words import SEVERITIES, count, iso, plain
+from ..store import Store
 from ..store.rows import IntervalRow
 
 STALE = "stale"
+_GOOD = (Outcome.MET, Outcome.DECLARED)
 METHOD = (
     "Each device signs what it is and runs; the verifier authenticates it, holds it against "
     "signed releases, statements and its own records, and answers every duty. A duty that decides "
@@ -81,6 +83,8 @@ class Report:
     engine: str
     catalogue: str
     regime_digest: str
+    references: str  # digest of every record that the fleet was compared with by then
+    duties: tuple[Duty, ...]  # that the regime asks for
     units: tuple[str, ...]
     silent: tuple[str, ...]  # units of which nothing can be said now
     outcomes: tuple[tuple[str, int], ...]
@@ -104,6 +108,12 @@ class Report:
         """How many findings each party owes."""
         short = (each for each in self.findings if each.outcome == Outcome.NOT_MET and each.party)
         return tuple(sorted(Counter(each.party.value for each in short if each.party).items()))
+
+    @property
+    def assurances(self) -> tuple[tuple[str, int], ...]:
+        """On whose word the answers rest that are met."""
+        met = (each.assurance for each in self.findings if each.outcome in _GOOD)
+        return tuple(sorted(Counter(met).items()))
 
     @property
     def scope(self) -> str:
@@ -144,6 +154,10 @@ def report(
         engine=f"troth {__version__}",
         catalogue=catalogue.digest,
         regime_digest=_digest(regime),
+        references=references(context.store, as_of),
+        duties=tuple(
+            duty for duty in catalogue.duties if any(line.duty == duty.id for line in regime.lines)
+        ),
         units=tuple(plain(unit.row.name) for unit in units),
         silent=tuple(
             plain(unit.row.name) for unit in units if unit.state in (State.STALE, State.UNKNOWN)
@@ -240,6 +254,26 @@ def _order(finding: Finding) -> tuple[object, ...]:
     at = short.index(finding.outcome) if finding.outcome in short else len(short)
     severity = SEVERITIES.index(finding.duty.severity)
     return (not finding.is_breach, at, severity, finding.duty.id, finding.kind, finding.subject)
+
+
+def references(store: Store, as_of: int) -> str:
+    """The version of the reference set: every signed record that was there by then."""
+    records = [(row.added, "release", row.record) for row in store.releases()]
+    records += [
+        (row.release.withdrawn or 0, "withdrawal", row.withdrawal)
+        for row in store.releases()
+        if row.withdrawal is not None
+    ]
+    for model in sorted(store.stated_models()):
+        records += [(row.at, "statement", row.record) for row in store.statements(model)]
+    records += [(row.at, "baseline", row.record) for row in store.baselines(None, None)]
+    records += [(row.waiver.created, "waiver", row.record) for row in store.waivers()]
+    told = sorted(
+        f"{at} {kind} {hashlib.sha256(record).hexdigest()}"
+        for at, kind, record in records
+        if at <= as_of
+    )
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
 
 
 def _digest(regime: Regime) -> str:

@@ -1,0 +1,141 @@
+"""The report as a PDF to hand over: cover, scope, method, assurance, findings, how to check it.
+
+The engine is an extra of its own (reportlab, BSD); the same report gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from typing import Any
+from xml.sax.saxutils import escape
+
+from ..core.duties import Outcome
+from ..trouble import Trouble
+from . import as_brief
+from .findings import LIMITS, METHOD, Finding, Report
+
+_KEPT = (Outcome.MET, Outcome.DECLARED, Outcome.NOT_APPLICABLE)
+_HEAD = ("Duty and provisions", "Answer", "About", "Owed by", "Because, and what to do", "Rests on")
+_WIDTHS = (0.2, 0.13, 0.13, 0.09, 0.31, 0.14)  # of the page
+
+
+def write(report: Report) -> bytes:
+    """Trouble `report.engine` where the PDF engine is not installed."""
+    try:
+        from reportlab.lib.pagesizes import A4, landscape
+        from reportlab.platypus import SimpleDocTemplate
+    except ImportError as err:
+        raise Trouble(
+            "report.engine",
+            "a PDF needs an engine that is not installed",
+            fix="pip install 'troth[pdf]', or -f html",
+        ) from err
+    out = io.BytesIO()
+    page = SimpleDocTemplate(
+        out,
+        pagesize=landscape(A4),
+        **dict.fromkeys(("leftMargin", "rightMargin", "topMargin", "bottomMargin"), 36),
+        title=_latin(f"{report.regime.title}: {report.words}"),
+        author=report.engine,
+        subject=f"as of {report.as_of}",
+        invariant=1,
+    )
+    short = [each for each in report.findings if each.outcome not in _KEPT]
+    kept = [each for each in report.findings if each.outcome in _KEPT]
+    story = [
+        *_cover(report),
+        _text("What falls short, or is not known", "Heading2"),
+        *_findings(short, page.width),
+        _text("What is met, or does not apply", "Heading2"),
+        *_findings(kept, page.width),
+    ]
+    foot = f"{report.engine} · as of {report.as_of} · catalogue {report.catalogue[:16]}"
+
+    def number(canvas: Any, _: Any) -> None:
+        canvas.setFont("Helvetica", 8)
+        canvas.drawString(36, 20, f"{foot} · page {canvas.getPageNumber()}")
+
+    page.build(story, onFirstPage=number, onLaterPages=number)
+    return out.getvalue()
+
+
+def _cover(report: Report) -> list[Any]:
+    kept = ", ".join(f"{number} {outcome}" for outcome, number in report.outcomes)
+    owed = ", ".join(f"{party} {number}" for party, number in report.owed) or "nobody"
+    worth = ", ".join(f"{number} {word}" for word, number in report.assurances) or "none"
+    parts = (
+        ("Text", f"{report.regime.law}; {report.regime.version}"),
+        ("Applies to", report.regime.condition),
+        ("Scope", f"{report.scope}: {_some(report.units, 100)}"),
+        ("Answers", f"{kept}. Shortfalls owed by: {owed}"),
+        ("Method", METHOD),
+        ("Assurance of what is met", f"{worth}. Software assurance is the device's own word."),
+        ("Limits", LIMITS),
+        ("Engine", report.engine),
+        ("Catalogue", report.catalogue),
+        ("Regime", report.regime_digest),
+        ("References", report.references),
+        ("Check it again", "; ".join(report.again)),
+    )
+    brief = as_brief.write(report).split("\n\n")[1:-2]
+    return [
+        _text(report.regime.title, "Title"),
+        _text(report.words, "Heading1"),
+        _text(f"{report.scope}; as of {report.as_of}", "Normal"),
+        *(
+            _text(f"<b>{name}</b>: {escape(text)}", "Normal", raw=True)
+            for name, text in parts
+            if text
+        ),
+        *([_text("In short", "Heading2")] if brief else []),
+        *(_text(line, "Normal") for part in brief for line in part.splitlines()),
+    ]
+
+
+def _findings(findings: Iterable[Finding], width: float) -> list[Any]:
+    from reportlab.lib.colors import lightgrey
+    from reportlab.platypus import Table, TableStyle
+
+    rows = [[_text(cell, "BodyText") for cell in _row(each)] for each in findings]
+    if not rows:
+        return [_text("None.", "Normal")]
+    head = [_text(f"<b>{cell}</b>", "BodyText", raw=True) for cell in _HEAD]
+    style = [("VALIGN", (0, 0), (-1, -1), "TOP"), ("LINEBELOW", (0, 0), (-1, -1), 0.3, lightgrey)]
+    widths = [width * part for part in _WIDTHS]
+    return [Table([head, *rows], widths, repeatRows=1, splitInRow=1, style=TableStyle(style))]
+
+
+def _row(finding: Finding) -> tuple[str, ...]:
+    answer = "evidence of breach" if finding.is_breach else finding.outcome
+    laws = ", ".join(law.text for law in finding.laws if law.text)
+    todo = f". Do: {finding.remedy}" if finding.remedy else ""
+    return (
+        f"{finding.duty.id}: {finding.duty.title} ({finding.duty.severity.value}). {laws}",
+        f"{answer}, since {finding.since}",
+        f"{finding.kind} {_some(finding.units, 6)}",
+        finding.party.value if finding.party else "",
+        finding.because + todo,
+        f"{finding.assurance}" + (f"; evidence {finding.evidence}" if finding.evidence else ""),
+    )
+
+
+def _some(names: tuple[str, ...], most: int) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return " ".join(names[:most]) + more
+
+
+def _text(text: str, style: str, *, raw: bool = False) -> Any:
+    from reportlab.lib.styles import getSampleStyleSheet
+    from reportlab.platypus import Paragraph
+
+    sheet = getSampleStyleSheet()[style]
+    if style == "BodyText":
+        sheet.fontSize, sheet.leading, sheet.spaceBefore = 7.5, 9, 0
+    sheet.wordWrap = "CJK" if style == "BodyText" else None  # digests have no spaces
+    return Paragraph(_latin(text if raw else escape(text)), sheet)
+
+
+def _latin(text: str) -> str:
+    """The fonts of every reader know Latin alone; what they lack is spelled out."""
+    return text.encode("cp1252", "backslashreplace").decode("cp1252")
