@@ -120,6 +120,18 @@ def test_a_clone_is_a_finding(pipeline: Pipeline, board: forge.Device) -> None:
     assert [each.duty for each in worse.verdict.failing] == ["ident.not-cloned"]
 
 
+def test_a_fuse_that_was_burned_since_and_is_not_any_more_is_a_finding(
+    pipeline: Pipeline, store: Store, board: forge.Device, device: str
+) -> None:
+    more = bytes(board.said["fuses"][:-1]) + b"\x01"
+    assert attest(pipeline, board).verdict.state is State.COMPLIANT
+    burned = attest(pipeline, board, cfg=board.set(fuses=more))
+    assert burned.verdict.state is State.COMPLIANT
+    for walk in (pipeline, house.pipeline(store)):  # and after a restart
+        worse = attest(walk, board)
+        assert [each.duty for each in worse.verdict.failing] == ["ident.fuses-monotonic"]
+
+
 def test_a_claim_shown_before_and_now_withheld_is_a_finding(
     pipeline: Pipeline, board: forge.Device
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 
 
@@ -94,6 +95,10 @@ def fuse_regressions(recorded: str, reported: str) -> int:
 
     Both are hex as in DeviceClaims.fuses; words that one side leaves out count as not burned.
     """
-    was = int.from_bytes(bytes.fromhex(recorded), "little")
-    now = int.from_bytes(bytes.fromhex(reported), "little")
-    return (was & ~now).bit_count()
+    return (fuse_bits(recorded) & ~fuse_bits(reported)).bit_count()
+
+
+@lru_cache(maxsize=256)
+def fuse_bits(words: str) -> int:
+    """The fuses as one number, a bit for each that is burned."""
+    return int.from_bytes(bytes.fromhex(words), "little")

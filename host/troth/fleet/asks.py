@@ -38,7 +38,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], str, Check], ...] = (
     (re.compile(rf"{_CLAIM} in {_VALUE}"), "one of", lambda said, wants: said in wants),
     (re.compile(rf"!\({_CLAIM} in {_VALUE}\)"), "none of", lambda said, wants: said not in wants),
     (
-        re.compile(rf"{_CLAIM}\.all\(x, x in {_VALUE}\)"),
+        re.compile(rf"{_CLAIM}\.all\((?P<each>\w+), (?P=each) in {_VALUE}\)"),
         "each one of",
         lambda said, wants: set(said) <= set(wants),
     ),
@@ -50,15 +50,22 @@ def asks(duty: Duty, said: Appraisal, facts: Facts) -> tuple[Ask, ...]:
     if said.outcome is Outcome.NOT_APPLICABLE:
         return ()
     if "||" in duty.ok_text:
-        return _whole(duty, said)
+        return _whole(duty, said, facts)
     found = (_ask(duty, part.strip(), facts) for part in duty.ok_text.split("&&"))
     return tuple(ask for ask in found if ask)
 
 
-def _whole(duty: Duty, said: Appraisal) -> tuple[Ask, ...]:
+def _whole(duty: Duty, said: Appraisal, facts: Facts) -> tuple[Ask, ...]:
     claims = [name.removeprefix("d.") for name in duty.names if name.startswith("d.")]
     holds = {Outcome.MET: True, Outcome.NOT_MET: False}.get(said.outcome)
-    return tuple(Ask(duty.id, claim, (), duty.ok_text, holds) for claim in claims)
+    return tuple(
+        Ask(duty.id, claim, (), duty.ok_text, holds if _is_said(facts, claim) else None)
+        for claim in claims
+    )
+
+
+def _is_said(facts: Facts, claim: str) -> bool:
+    return getattr(facts.d, claim) is not None
 
 
 def _ask(duty: Duty, text: str, facts: Facts) -> Ask | None:
@@ -79,7 +86,9 @@ def _wants(text: str | None, facts: Facts) -> tuple[Any, ...] | None:
     """The values that a rule compares with: literals of its own, or names of our references."""
     if text is None:
         return ()
-    if text.startswith("r."):
+    if text.startswith(("d.", "m.")):
+        value = getattr(facts.d if text[0] == "d" else facts.m, text[2:], None)
+    elif text.startswith("r."):
         name = text.removeprefix("r.")
         value = getattr(facts.r, name, None) if hasattr(facts.r, name) else None
         value = getattr(facts.u, name, None) if value is None else value
