@@ -244,7 +244,12 @@ def _discovery(pipeline: Pipeline) -> dict[str, Any]:
         "attestation-schemes": ["TROTH"],
         "version": __version__,
         "service-state": "READY",
-        "api-endpoints": {"newChallengeResponseSession": _NEW_SESSION},
+        "api-endpoints": {
+            "newChallengeResponseSession": _NEW_SESSION,
+            "epoch": EPOCH,
+            "evidence": EVIDENCE,
+            "receipt": RECEIPT,
+        },
     }
 
 

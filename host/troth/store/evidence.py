@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, text
 from sqlalchemy.engine import Connection
 
 from ..core.claims import Token
@@ -43,6 +43,7 @@ _MOVE_HEAD = (
 )
 _ONCE = "ON CONFLICT DO NOTHING"
 _COUNTS = _evidence.c.freshness != Freshness.LATE.value
+_LATE = text("freshness = 'late'")  # spelled as its index is, or SQLite would not use it
 
 
 def issue(conn: Connection, challenges: Sequence[Challenge]) -> Sequence[None]:
@@ -232,7 +233,7 @@ def of(
 ) -> tuple[EvidenceRow, ...]:
     asked = select(_evidence).where(_evidence.c.device == device)
     if late is not None:
-        asked = asked.where(~_COUNTS if late else _COUNTS)
+        asked = asked.where(_LATE if late else _COUNTS)
     if before is not None:
         asked = asked.where(_evidence.c.id < before)
     if since is not None:

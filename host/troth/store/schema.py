@@ -188,6 +188,13 @@ evidence = Table(
     Column("freshness", String(9), nullable=False, server_default="challenge"),
     Column("given", _ID),  # not before; NULL: just before it was received
     Index(None, "device", "id"),
+    Index(
+        "ix_evidence_late",
+        "device",
+        "id",
+        sqlite_where=text("freshness = 'late'"),
+        postgresql_where=text("freshness = 'late'"),
+    ),
     # everybody's challenge is answered once per boot and counter, whoever writes
     Index(
         "uq_evidence_epoch",

@@ -37,3 +37,10 @@ def upgrade() -> None:
         sqlite_where=sa.text("freshness <> 'challenge'"),
         postgresql_where=sa.text("freshness <> 'challenge'"),
     )
+    op.create_index(
+        "ix_evidence_late",
+        "evidence",
+        ["device", "id"],
+        sqlite_where=sa.text("freshness = 'late'"),
+        postgresql_where=sa.text("freshness = 'late'"),
+    )
