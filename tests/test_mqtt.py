@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from contextlib import nullcontext as yes
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from agent_support import AGENT
 from brokers import VERIFIER, Broker, broker
 from emulated import Stage, boards
 from test_serve import serving
+from troth.cli import probes
 from troth.core.device import Lifecycle, Profile, Provisioning
 from troth.core.freshness import Freshness
 from troth.factory.home import make_home
@@ -35,7 +37,7 @@ from troth.ingest.broker import find_broker
 from troth.ingest.http import Api
 from troth.ingest.mqtt import Courier
 from troth.ingest.pipeline import Pipeline, wall_clock
-from troth.settings import Mqtt
+from troth.settings import Mqtt, load_settings
 from troth.store import DeviceRow, KeyRow, Store, StoreUnavailable
 from troth.trouble import Trouble
 from troth_agent import Trouble as AgentTrouble
@@ -352,6 +354,30 @@ def test_serve_reads_the_broker_from_troth_toml_and_tells_its_health(
         url = said["attest"] + "/healthz"
         eventually(lambda: client.get(url).json()["mqtt"] == "connected")
         assert client.get(url).json()["status"] == "ok"
+    settings = load_settings(str(home))
+    assert probes.broker(settings).level == "ok"
+    shutil.copy(home / "certs/dev/ca.pem", home / "broker-ca.pem")
+    assert probes.broker(settings).level == "FAIL"
+    (home / "word").chmod(0o640)
+    assert "mqtt.password" in probes.broker(settings).what
+    nowhere = replace(settings, mqtt=Mqtt("mqtts://127.0.0.1:1"))
+    assert probes.broker(nowhere).level == "warn"
+
+
+def test_one_board_cannot_keep_the_verifier_busy(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("troth.ingest.mqtt._PER_S", 0.001)
+    monkeypatch.setattr("troth.ingest.mqtt._BURST", 3.0)
+    board, other = BOARDS[1], BOARDS[2]
+    with place.serving() as courier, place.link(board) as link, place.link(other) as calm:
+        eventually(lambda: courier.state == "connected")
+        assert [drive(link.deliver(b"noise")) for _ in range(3)] == [REFUSED] * 3
+        monkeypatch.setattr(connection, "_TIMEOUT_MS", 500)
+        with pytest.raises(AgentTrouble) as trouble:
+            drive(link.deliver(b"noise"))
+        assert trouble.value.code == "mqtt.silent"
+        assert drive(calm.deliver(b"noise")) == REFUSED
 
 
 @pytest.mark.vm

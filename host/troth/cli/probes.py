@@ -50,6 +50,8 @@ def examine(home: str | None, db: str | None, port: str | None = None) -> tuple[
         signs += [*keys(settings), fuse_keys(settings), ca(settings), store(settings)]
         signs += [listener("server", settings.bind, settings.ca_cert)]
         signs += [listener("pages", settings.pages)]
+        if settings.mqtt.url:
+            signs.append(broker(settings))
     if port:
         signs.append(serial(port))
     return tuple(signs)
@@ -226,6 +228,25 @@ def listener(name: str, address: str, ca: Path | None = None) -> Sign:
         what = f"{address} answers, but not as our server: {mistrust}"
         return Sign(name, FAIL, f"{what}; {holder}", "end it, or change [serve] in troth.toml")
     return Sign(name, OK, f"reachable on {address}" + (f", {holder}" if holder else ""))
+
+
+def broker(settings: Settings) -> Sign:
+    """It answers and is the one that we trust. Not logged in to: that would end our own session."""
+    from ..ingest.broker import find_broker
+
+    try:
+        found = find_broker(settings.mqtt)
+        host = found.host.strip("[]")
+        with socket.create_connection((host, found.port), timeout=5) as link:
+            found.tls.wrap_socket(link, server_hostname=host).close()
+    except Trouble as err:
+        return Sign("broker", FAIL, f"{err.code}: {err.what}", err.fix)
+    except ssl.SSLError as err:
+        why = getattr(err, "verify_message", "") or err.reason
+        return Sign("broker", FAIL, f"{found}: {why}", "ca under [mqtt] in troth.toml")
+    except OSError as err:
+        return Sign("broker", WARN, f"{found}: {err.strerror or err}", "start the broker")
+    return Sign("broker", OK, f"reachable on {found}")
 
 
 def _mistrust(link: socket.socket, host: str, ca: Path) -> str:

@@ -19,6 +19,7 @@ from aiomqtt.exceptions import MqttConnectError
 
 from ..store import StoreUnavailable
 from ..trouble import Trouble
+from .bounds import Bounds
 from .broker import Broker, Client
 from .carrier import Carrier
 from .desk import Busy
@@ -27,10 +28,12 @@ from .receipts import read_digests
 from .replies import Problem
 
 EPOCH = "troth/v1/epoch"
-WANTED = ("troth/v1/d/+/ask", "troth/v1/d/+/evidence")
+# a question that nobody heard is asked again; evidence waits with the broker
+WANTED = (("troth/v1/d/+/ask", 0), ("troth/v1/d/+/evidence", 1))
 _TOPIC = re.compile(r"troth/v1/d/((?:[0-9a-f]{2}){7,33})/(ask|evidence)")
 _HANDS = 64  # messages in work at once: two of the desk's handfuls
 _LONGEST_S = 60.0
+_PER_S, _BURST = 10.0, 100.0  # messages of one board: four a report, and a full spool at once
 _AWAY = """\
 error[mqtt.away] broker {}: {}
   fix:  start the broker; it is tried again until it is back"""
@@ -52,6 +55,7 @@ class Courier:
     def __init__(self, broker: Broker, carrier: Carrier) -> None:
         self._broker = broker
         self._carrier = carrier
+        self._bounds = Bounds(per_s=_PER_S, burst=_BURST)
         self._said = ""
         self.state = "away"  # or connected
 
@@ -96,7 +100,8 @@ class Courier:
     async def _work(self, client: Client) -> None:
         async for message in client.messages:
             found = _TOPIC.fullmatch(message.topic.value)
-            if found and not message.retain:  # who leaves evidence with a broker replays it
+            # what was left with the broker for all who come is somebody's replay
+            if found and not message.retain and self._bounds.admit(found[1]):
                 await self._take(client, found[1], found[2], bytes(message.payload))
             client.done_with(message)
 
@@ -135,7 +140,7 @@ class Courier:
 
 
 async def _subscribe(client: Client) -> None:
-    granted = await client.subscribe([(topic, 1) for topic in WANTED])
+    granted = await client.subscribe(list(WANTED))
     if any(getattr(code, "is_failure", False) for code in granted):
         raise aiomqtt.MqttError(_DENIED)
 
