@@ -416,10 +416,14 @@ def test_a_board_is_sealed_only_on_a_hardened_build(
 ) -> None:
     fake.nvs["troth", "sealed"] = 1
     assert not identity.sealed()
+    build = types.ModuleType("troth_build")
+    monkeypatch.setitem(sys.modules, "troth_build", build)
     monkeypatch.setattr(identity, "hardened", lambda: True)
-    assert identity.sealed()
+    assert identity.prompt() == "sealed"
     fake.nvs.clear()
-    assert not identity.sealed()
+    assert identity.prompt() == "open"
+    build.PROMPT = False  # type: ignore[attr-defined]
+    assert identity.prompt() == "absent"
 
 
 def test_an_unchanged_number_is_not_written_again(fake: FakeBoard) -> None:

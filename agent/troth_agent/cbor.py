@@ -67,10 +67,10 @@ def _write(out, value):
         raise TypeError("no CBOR for %s" % type(value))
 
 
+# The sort asks for a key's encoding each time it compares: slower than to keep them all, but that
+# would take four kilobytes of a board's heap.
 def _write_map(out, entries):
     head(out, 5, len(entries))
-    keyed = [(encode(key), key) for key in entries]
-    keyed.sort(key=lambda pair: pair[0])
-    for encoded, key in keyed:
-        out.extend(encoded)
+    for key in sorted(entries, key=encode):
+        _write(out, key)
         _write(out, entries[key])

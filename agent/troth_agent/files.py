@@ -8,7 +8,7 @@ from micropython import const
 from . import cbor, secrets
 
 _DIRECTORY = const(0x4000)
-_BLOCK = const(256)
+_BLOCK = const(128)
 _MAX_SHADOWED = const(16)
 _CODE = (".py", ".mpy")
 _TEXT = (".py", ".json", ".txt", ".toml", ".ini", ".cfg", ".conf", ".env", ".pem", ".key")
@@ -20,57 +20,50 @@ _BUILT_IN = (
 _FROZEN = " asyncio ssl "
 
 
-# What was found under `root`, a file at a time.
-class Found:
-    def __init__(self):
-        self.code = None  # the code digest
-        self.agent = None  # the agent's, when files of it are in the tree
-        self.secrets = 0  # literal ones
-        self.shadowed = []  # built-in modules that a file takes the place of
-        self.webrepl_cfg = False
-
-
-# In steps; `agent` is the directory of the agent's modules.
+# In steps: what was found under `root`, by claim name, and the number of literal secrets. `agent`
+# is the directory of the agent's modules.
 def survey(root, agent):
-    found = Found()
+    shadowed: list = []
+    said = {"shadowed": shadowed, "webrepl_cfg_present": False}
     code = []
+    hits = 0
     for path in _walk(root):
         if path.endswith(_CODE):
             code.append(path.encode())
-            _look(found, path)
+            _look(said, shadowed, path)
         elif path.endswith(_TEXT):
-            found.secrets += yield from _read(root + path, None)
-    found.shadowed.sort()
+            hits += yield from _read(root + path, None)
+    shadowed.sort()
     code.sort(key=lambda path: (len(path), path))  # as their CBOR sorts
-    prefix = agent.encode() + b"/"
-    ours = [path for path in code if path.startswith(prefix)]
-    whole, part = _Manifest(len(code)), _Manifest(len(ours))
+    ours = agent.encode() + b"/"
+    count = sum(path.startswith(ours) for path in code)
+    whole, part = _Manifest(len(code)), _Manifest(count)
     for path in code:
         digest = sha256()
-        found.secrets += yield from _read(root + path.decode(), digest)
+        hits += yield from _read(root + path.decode(), digest)
         digest = digest.digest()
         whole.add(path, digest)
-        if path in ours:
+        if path.startswith(ours):
             part.add(path, digest)
-    found.code = whole.digest()
-    if ours:
-        found.agent = part.digest()
-    return found
+    said["code_digest"] = whole.digest()
+    if count:
+        said["agent_digest"] = part.digest()
+    return said, hits
 
 
 # `import` looks beside main.py before it takes a built-in module or a frozen one, and in /lib
 # before it takes a built-in one.
-def _look(found, path):
+def _look(said, shadowed, path):
     in_lib = path.startswith("/lib/")
     name = path[5 if in_lib else 1 : path.rfind(".")]
     if name.endswith("/__init__"):
         name = name[:-9]
     if name == "webrepl_cfg":
-        found.webrepl_cfg = True
+        said["webrepl_cfg_present"] = True
     word = " %s " % name
     replaces = word in _BUILT_IN or (word in _FROZEN and not in_lib)
-    if replaces and name not in found.shadowed and len(found.shadowed) < _MAX_SHADOWED:
-        found.shadowed.append(name)
+    if replaces and name not in shadowed and len(shadowed) < _MAX_SHADOWED:
+        shadowed.append(name)
 
 
 # SHA-256 over the CBOR map { path => SHA-256 }, without ever holding the map.

@@ -33,39 +33,44 @@ class Scanner:
         self._rest = b""
 
     def feed(self, block):
-        text = self._rest + bytes(block)
+        text = self._rest + bytes(block).lower()
+        self._rest = b""
         cut = text.rfind(b"\n") + 1
         if not cut and len(text) > _MAX_LINE:
             cut = len(text)
-        self.hits += count(text[:cut])
+        self.hits += _count(text, cut)
         self._rest = text[cut:]
 
     def finish(self):
-        self.hits += count(self._rest)
+        self.hits += _count(self._rest, len(self._rest))
         self._rest = b""
         return self.hits
 
 
 # Literal secrets in whole lines of text, case disregarded.
 def count(text):
-    text = text.lower()
+    return _count(text.lower(), len(text))
+
+
+# In the lines before `stop`: no copy is made of them, for the heap is small.
+def _count(text, stop):
     hits = 0
     for name in NAMES:
-        at = text.find(name)
+        at = text.find(name, 0, stop)
         while at >= 0:
             end = at + len(name)
             hits += _stands_alone(text, at, end) and _assigned(text, end)
-            at = text.find(name, end)
+            at = text.find(name, end, stop)
     for call in CALLS:
-        at = text.find(call)
+        at = text.find(call, 0, stop)
         while at >= 0:
             at += len(call)
             hits += _hands_over_key(text, at)
-            at = text.find(call, at)
-    at = text.find(PEM_TAIL)
+            at = text.find(call, at, stop)
+    at = text.find(PEM_TAIL, 0, stop)
     while at >= 0:
         hits += text.find(PEM_HEAD, max(0, at - 24), at) >= 0
-        at = text.find(PEM_TAIL, at + 1)
+        at = text.find(PEM_TAIL, at + 1, stop)
     return hits
 
 

@@ -38,7 +38,7 @@ def facts(board, found):
     said["ble_on"] = _ble_on()
     if _declared:
         said["declared"] = _declared
-    _count(said, settings.get("soft_key", True), found)
+    _count(said, settings.get("soft_key", True), *found)
     if "ap_auth" in said or not said["ap_on"]:
         said["cfg_digest"] = claims.settings_digest(
             settings["interval_s"],
@@ -49,16 +49,14 @@ def facts(board, found):
     return said
 
 
-def _count(said, soft_key, found):
-    said["code_digest"] = found.code
-    said["shadowed"] = found.shadowed
-    said["webrepl_cfg_present"] = found.webrepl_cfg
+def _count(said, soft_key, found, literals):
+    said.update(found)
     said["agent_version"] = VERSION
     said["agent_frozen"] = identity.frozen()
-    if found.agent and not said["agent_frozen"]:
-        said["agent_digest"] = found.agent
+    if said["agent_frozen"]:  # the app image holds it: a copy among the files is not what runs
+        said.pop("agent_digest", None)
     if "nvs_enc" in said:
-        exposed = 0 if _is_encrypted("vfs") else found.secrets
+        exposed = 0 if _is_encrypted("vfs") else literals
         said["plain_secrets"] = exposed + (0 if said["nvs_enc"] or not soft_key else 1)
 
 
