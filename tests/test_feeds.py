@@ -18,12 +18,14 @@ from troth.core import flaws
 from troth.core.cvss import base_score
 from troth.core.duties import Outcome, Reason
 from troth.core.flaws import Affected, Build, Component, Flaw, Known, Span, Word
+from troth.core.incident import Incident, Kind
 from troth.core.verdict import judge
 from troth.factory.manifest import manifest_of
 from troth.feeds import contact, csaf, intake, kev, lifecycle, osv, sbom
 from troth.feeds.reading import MOST_BYTES, Node, package, package_of, read_json
-from troth.fleet.forecast import forecast
+from troth.fleet.forecast import Cause, forecast
 from troth.fleet.words import iso
+from troth.store import IncidentRow
 from troth.trouble import Trouble
 
 MPY = "pkg:github/micropython/micropython"
@@ -500,6 +502,26 @@ def test_an_affected_component_is_found_and_the_makers_word_settles_it(
     assert said_of(fleet, FLAWS).outcome is Outcome.MET
 
 
+def test_a_flaw_of_our_own_incident_counts_whatever_its_score(
+    fleet: Standing, tmp_path: Path
+) -> None:
+    made = fleet.store.releases()[0].release
+    listed = write(tmp_path, component_list(made.app_digest), "sbom.json")
+    bring(fleet, intake.sbom_feed(listed, made, None))
+    bring(
+        fleet,
+        intake.osv_feed(
+            write(tmp_path, osv_record(severity=[], database_specific={"severity": "LOW"})),
+            "osv",
+            synced=None,
+        ),
+    )
+    assert said_of(fleet, FLAWS).outcome is Outcome.MET
+    seen = Incident("i-1", Kind.EXPLOITED, "seen", (), NOW, (), "CVE-2026-7")
+    fleet.store.open_incident(IncidentRow(seen, NOW, "ann"))
+    assert said_of(fleet, FLAWS).outcome is Outcome.NOT_MET
+
+
 def test_a_component_beyond_the_range_is_no_finding(fleet: Standing, tmp_path: Path) -> None:
     bring_all(fleet, tmp_path, version="1.30.0")
     assert said_of(fleet, FLAWS).outcome is Outcome.MET
@@ -515,7 +537,8 @@ def test_a_feed_that_grows_old_says_nothing_and_that_is_forecast(
     assert said_of(fleet, FLAWS, ends).outcome is Outcome.NOT_SHOWN
     span = {"now": NOW, "until": ends, "regime": "eu-cra"}
     told = forecast(fleet.store, fleet.policy, fleet.catalogue, **span)
-    assert (FLAWS, ends) in {(turn.duty.id, turn.at) for turn in told.turns}
+    turns = {(turn.duty.id, turn.at, turn.cause) for turn in told.turns}
+    assert (FLAWS, ends, Cause.FEED_AGE) in turns
     assert fleet.store.due(ends)
 
 

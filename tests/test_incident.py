@@ -28,7 +28,7 @@ from troth.core.incident import (
 )
 from troth.core.verdict import judge
 from troth.fleet import clock
-from troth.fleet.forecast import forecast
+from troth.fleet.forecast import Cause, forecast
 from troth.fleet.words import iso
 from troth.store import IncidentRow, StepRow
 from troth.trouble import Trouble
@@ -184,7 +184,7 @@ def test_the_clock_alone_turns_the_state_and_the_forecast_told_so(fleet: Standin
     due = NOW + 24 * HOUR
     told = forecast(fleet.store, fleet.policy, fleet.catalogue, now=NOW, until=due)
     turns = [turn for turn in told.failing if turn.duty.id == "vuln.exploited-clock"]
-    assert {turn.at for turn in turns} == {due}
+    assert {(turn.at, turn.cause) for turn in turns} == {(due, Cause.INCIDENT)}
     assert len(turns) == 2
     assert fleet.store.due(due)
     clock.advance(fleet.context, fleet.judge, now=due + 500)

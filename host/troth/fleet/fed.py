@@ -38,8 +38,8 @@ class Fed:
             for row in self._rows
         }
         self._known: Known | None = None
-        if before is not None and read.keys() == self._documents.keys():
-            self._known = before._known
+        if before is not None and before._incidents == self._incidents:
+            self._known = before._known if read.keys() == self._documents.keys() else None
         self._kept: dict[tuple[str | None, ...], Feeds] = {}
 
     def of(
@@ -170,7 +170,8 @@ class Fed:
             self._known = Known(
                 tuple(_flaw(each) for kind, said in every if kind == "osv" for each in said),
                 tuple(Word(*each) for kind, said in every if kind == "vex" for each in said),
-                frozenset(name for kind, said in every if kind == "kev" for name in said),
+                frozenset(name for kind, said in every if kind == "kev" for name in said)
+                | {each.flaw for each in self._incidents if each.kind is Kind.EXPLOITED},
             )
         return self._known
 

@@ -7,12 +7,13 @@ clock job will. So the forecast and `--as-of` agree when nothing else happens in
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from itertools import pairwise
 from typing import NamedTuple
 
 from ..core.duties import Appraisal, Duty, Facts, Outcome
+from ..core.feeds import Feeds
 from ..core.reference import Policy
 from ..core.verdict import Catalogue, Line, Regime, State, Verdict
 from ..core.waiver import EVERY
@@ -21,6 +22,7 @@ from .context import Context
 from .judging import Judge
 from .words import day, iso
 
+FED = frozenset(f"v.{field.name}" for field in fields(Feeds))
 _MOST_STEPS = 1000  # a rule whose instants never end must not go on for ever
 
 
@@ -33,6 +35,8 @@ class Cause(StrEnum):
     EVIDENCE_AGE = "evidence-age"
     SUPPORT_END = "support-end"
     DECLARATION = "declaration"
+    INCIDENT = "incident"
+    FEED_AGE = "feed-age"
     RULE = "rule"
 
 
@@ -180,6 +184,12 @@ def _cause(
         return Cause.EVIDENCE_AGE, f"the last evidence is of {iso(last)}" if last else new.because
     if before.facts.m != after.facts.m and any(name.startswith("m.") for name in duty.names):
         return Cause.DECLARATION, after.facts.m.unsaid or "another declaration begins to hold"
+    fed = after.facts.f
+    dues = {"v.exploited_due": fed.exploited_due, "v.severe_due": fed.severe_due}
+    if after.at in (due for name, due in dues.items() if name in duty.names):
+        return Cause.INCIDENT, new.because
+    if any(name in FED for name in duty.names):
+        return Cause.FEED_AGE, new.because
     support = after.facts.m.support_end
     if "m.support_end" in duty.names and support is not None and support <= after.at:
         return Cause.SUPPORT_END, f"support ends on {day(support)}"
