@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
+import shutil
 import sys
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass
@@ -20,6 +22,7 @@ import forge
 import house
 from troth.cli import root
 from troth.cli.output import run
+from troth.core.device import Profile
 from troth.core.freshness import LATE_S, Freshness
 from troth.core.verdict import State
 from troth.fleet.clock import advance
@@ -204,6 +207,13 @@ def test_processes_of_one_store_count_it_once(at: House) -> None:
     assert len(at.seen()) == 1
 
 
+def test_a_board_whose_key_is_in_a_fuse_answers_it_as_well(at: House) -> None:
+    board = forge.MacDevice(3)
+    device = house.enrol(at.store, board, profile=Profile.P1)
+    assert at.report(board.bundle(at.handle(), counter=0)) == {"status": ACCEPTED}
+    assert at.store.latest_evidence(device).freshness is Freshness.EPOCH
+
+
 # --- what is late ----------------------------------------------------------------------------
 
 
@@ -304,6 +314,38 @@ def test_a_counter_that_was_used_before_is_another_copy_of_the_board(at: House) 
 
     assert [attest(1), attest(2)] == [State.COMPLIANT] * 2
     assert attest(2) is State.NON_COMPLIANT
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_what_is_remembered_and_what_is_read_again_decide_alike(at: House, seed: int) -> None:
+    """One pipeline that runs on, and one that starts anew before every report."""
+    draw = random.Random(seed)
+    handles = []
+    for _ in range(4):
+        handles.append(at.handle())
+        at.clock.now += PERIOD
+    raws = [
+        at.board.bundle(
+            draw.choice(handles),
+            bootcount=draw.choice((6, 7, 8)),
+            counter=draw.randrange(4),
+            bootseed=bytes((draw.choice((1, 1, 1, 2)),)) * 8,
+        )
+        for _ in range(14)
+    ]
+    shutil.copytree(at.folder, at.folder / "twin")
+    with house.new_store(at.folder / "twin") as store:
+        twin = House(store, at.clock, at.board, at.device, at.folder / "twin")
+
+        async def conversation(client: httpx.AsyncClient) -> list[dict[str, Any]]:
+            return [await post(client, raw) for raw in raws]
+
+        assert twin.talk(conversation) == [at.report(raw) for raw in raws]
+        assert twin.seen() == at.seen()
+        ours, theirs = (each.store.state(at.device) for each in (at, twin))
+        assert ours == theirs
+        histories = [each.pipeline().context.history(at.device, 1) for each in (at, twin)]
+        assert histories[0] == histories[1]
 
 
 def test_a_month_later_it_is_refused(at: House) -> None:
