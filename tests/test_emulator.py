@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mpremote.transport import TransportError
+from mpremote.transport_serial import SerialTransport
 
 from emulated import EMULATOR, Stage, boards, own_env, run
 
@@ -255,6 +257,47 @@ def test_a_sealed_board_offers_no_prompt(tmp_path: Path) -> None:
             heard = port.read() or b""
         assert b">" not in heard
         assert b"raw REPL" not in heard
+        (row,) = json.loads(own.emu("list", "--json").out)["boards"]
+        silent = SerialTransport(row["port"])  # at the pty's own name mpremote would wait for ever
+        with pytest.raises(TransportError, match="could not enter raw repl"):
+            silent.enter_raw_repl(timeout_overall=0.5)
+        silent.close()
+
+
+UPDATE = """
+import esp32
+running = esp32.Partition(esp32.Partition.RUNNING)
+other = running.get_next_update()
+block = bytearray(4096)
+for n in range(SIZE // 4096):
+    running.readblocks(n, block)
+    other.writeblocks(n, block)
+other.set_boot()
+print(esp32.Partition(esp32.Partition.BOOT).info()[4])
+"""
+SAY = "import esp32; print(esp32.Partition(esp32.Partition.RUNNING).info()[4])"
+KEEP = "import esp32; esp32.Partition.mark_app_valid_cancel_rollback()"
+
+
+def test_an_update_starts_after_a_reset_and_is_taken_back_unless_it_proves_itself(
+    tmp_path: Path,
+) -> None:
+    with boards(tmp_path, "--name", "two", "--profile", "P2") as own:
+        size = (own.folder / "two" / "app.bin").stat().st_size
+
+        def after_a_reset(*code: str) -> str:
+            own.mpremote("two", "exec", "--no-follow", "import machine; machine.reset()")
+            return own.python("two", "\n".join((*code, SAY))).strip()
+
+        assert own.python("two", UPDATE.replace("SIZE", str(size))).strip() == "ota_1"
+        assert own.python("two", SAY).strip() == "ota_0", "until the next start"
+        assert after_a_reset() == "ota_1"
+        assert after_a_reset() == "ota_0", "nobody said that it works"
+        own.python("two", UPDATE.replace("SIZE", str(size)))
+        assert after_a_reset(KEEP) == "ota_1"
+        assert after_a_reset() == "ota_1"
+        (own.folder / "two" / "ota_1.bin").write_bytes(b"\xe9 and nothing else")
+        assert after_a_reset() == "ota_0", "what does not verify does not start"
 
 
 def test_a_state_dir_brings_the_same_board_back(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from pathlib import Path
 from emulator import bootrom
 from emulator.chips import load_chip
 from emulator.folder import HERE, Order
+from emulator.places import runtime_dir
 from emulator.trouble import Trouble
 from emulator.vm import Vm
 
@@ -43,8 +44,11 @@ class Board:
         self._loop = asyncio.get_running_loop()
         self._port, slave = os.openpty()
         tty.setraw(slave)
-        self.port = os.ttyname(slave)
+        self._pty = os.ttyname(slave)
         os.close(slave)
+        self._link = runtime_dir() / f"{order.name}.port"
+        self._link.unlink(missing_ok=True)
+        self._link.symlink_to(self._pty)
         os.set_blocking(self._port, False)
         self._process: subprocess.Popen[bytes] | None = None
         self._wire = -1
@@ -58,6 +62,12 @@ class Board:
         self._mute = False
         self.why = ""
         self._watch_port()
+
+    @property
+    def port(self) -> str:
+        """Where to connect. mpremote knows a pty by its name, and waits at it for ever: at the port
+        of a sealed board, which says nothing, it is to give up as it does on hardware."""
+        return str(self._link) if self.sealed else self._pty
 
     @property
     def facts(self) -> dict[str, object]:
@@ -133,6 +143,7 @@ class Board:
         if self._port >= 0:
             os.close(self._port)
             self._port = -1
+            self._link.unlink(missing_ok=True)
 
     # --- the VM
 
@@ -242,12 +253,15 @@ class Board:
     def _restart(self, cause: int) -> None:
         self._wait_handle = None
         self._print(b"ets Jul 29 2019 12:21:46\r\n\r\nrst:0x%x\r\n" % cause)
-        refused = bootrom.refusal(load_chip(self.order.chip), self.order.profile, self.at)
+        chip = load_chip(self.order.chip)
+        slot, refused = bootrom.start(chip, self.order.profile, self.at)
         if refused:
             self.state = "halted"
             self.why = refused
             self._print(refused.encode() + b"\r\n")
             return
+        if slot != self.facts["running"]:
+            self.rewrite_facts(running=slot)
         self._start(cause, raw=False)
 
     # --- the port

@@ -8,12 +8,29 @@ from pathlib import Path
 
 from emulator.chips import Chip
 from emulator.efuse import read_fuses
-from emulator.image import MAGIC, SECTOR, hashed_length
+from emulator.image import DESCRIPTOR, MAGIC, SECTOR, hashed_length
+from emulator.otadata import choose
+
+SLOTS = {"ota_0": "app.bin", "ota_1": "ota_1.bin"}  # and their files in a board's folder
 
 
-def refusal(chip: Chip, profile: str, folder: Path) -> str:
-    """Why this board does not start; empty when it does."""
-    image = (folder / "app.bin").read_bytes()
+def start(chip: Chip, profile: str, folder: Path) -> tuple[str, str]:
+    """The slot that starts, or why none does: the chosen one, else the other."""
+    if not (folder / "otadata.bin").is_file():
+        return "factory", refusal(chip, profile, folder)
+    labels = list(SLOTS)
+    chosen = choose(folder / "otadata.bin")
+    said = refusal(chip, profile, folder, SLOTS[labels[chosen]])
+    if said and not refusal(chip, profile, folder, SLOTS[labels[1 - chosen]]):
+        return labels[1 - chosen], ""
+    return labels[chosen], said
+
+
+def refusal(chip: Chip, profile: str, folder: Path, name: str = "app.bin") -> str:
+    """Why this board does not start this image; empty when it does."""
+    if not (folder / name).is_file():
+        return "no image in this slot"
+    image = (folder / name).read_bytes()
     try:
         said = _container(chip, image)
     except (struct.error, IndexError):
@@ -27,7 +44,11 @@ def refusal(chip: Chip, profile: str, folder: Path) -> str:
     digest = b"".join(word.to_bytes(4, "little") for word in words)
     end = hashed_length(image) + 32
     said = verify_block(image, end + -end % SECTOR, digest)
-    return said and f"secure boot verification failed: {said}"
+    if said:
+        return f"secure boot verification failed: {said}"
+    least = fuses.get("SECURE_VERSION").bit_count()
+    version = struct.unpack_from("<I", image, DESCRIPTOR + 4)[0]
+    return f"secure version {version}, the fuses ask for {least}" if version < least else ""
 
 
 def _container(chip: Chip, image: bytes) -> str:

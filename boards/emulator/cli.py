@@ -184,8 +184,8 @@ def _scenario(path: Path) -> list[Order]:
     return [_order(row, path) for row in rows]
 
 
-_KEYS = {"name": str, "chip": str, "profile": str, "files": str, "app": str, "fault": str}
-_ALL_KEYS: dict[str, type] = {**_KEYS, "signer": str, "hmac_master": str, "serial": int, "hardened": str}
+_TEXTS = ("name", "chip", "profile", "files", "app", "fault", "signer", "hmac_master", "hardened")
+_ALL_KEYS: dict[str, type] = {**dict.fromkeys(_TEXTS, str), "serial": int}
 
 
 _BOARD_FIX = f'a [[board]] has name = "..." and may have {", ".join(list(_ALL_KEYS)[1:])}'

@@ -14,6 +14,7 @@ from emulator.efuse import new_fuses, read_fuses
 from emulator.hardened import take_chip
 from emulator.hardware_key import burn_hmac, solder_atecc608
 from emulator.image import App, build_bootloader, build_image, sign_image
+from emulator.otadata import first_otadata
 
 if TYPE_CHECKING:
     from emulator.signing import BootKey
@@ -93,7 +94,7 @@ def make_folder(at: Path, order: Order, spare_fuses: tuple[str, ...] = ()) -> No
     table_at, layout = LAYOUTS[chip.layout[order.profile]]
     (at / "partition-table.bin").write_bytes(_table(layout))
     if hardened:
-        (at / "otadata.bin").write_bytes(_otadata())
+        (at / "otadata.bin").write_bytes(first_otadata())
     (at / "nvs.json").write_text("{}")
     facts = _facts(chip, order, mac, table_at, layout)
     (at / "board.json").write_text(json.dumps(facts))
@@ -182,17 +183,6 @@ def _table(layout: tuple[Any, ...]) -> bytes:
     digest = hashlib.md5(out, usedforsecurity=False).digest()
     out += b"\xeb\xeb" + b"\xff" * 14 + digest
     return out.ljust(0xC00, b"\xff")
-
-
-def _otadata() -> bytes:
-    """Slot 0 chosen and confirmed, the second record blank."""
-    import zlib
-
-    sequence = (1).to_bytes(4, "little")
-    entry = sequence + b"\xff" * 20 + (2).to_bytes(4, "little")
-    crc = zlib.crc32(sequence, 0xFFFFFFFF)
-    entry += crc.to_bytes(4, "little")
-    return entry.ljust(SECTOR, b"\xff") + b"\xff" * SECTOR
 
 
 def _freeze(at: Path, order: Order) -> None:

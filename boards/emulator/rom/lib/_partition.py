@@ -1,5 +1,6 @@
 # Partitions over files of the board's folder; a blank rest reads as erased flash.
 import _emu
+import binascii
 
 _BLOCK = 4096
 _TABLE = _emu.facts["partitions"]
@@ -13,8 +14,41 @@ def _row(label):
     raise OSError(-261, "ESP_ERR_NOT_FOUND")
 
 
+# otadata: two records of sequence, 20 bytes, state and CRC of the sequence; the higher one counts
+_NEW, _VALID = 0, 2
+_OTADATA = "otadata.bin"
+
+
+def _records():
+    found = []
+    for sector in range(2):
+        record = bytearray(32)
+        _read(_OTADATA, sector * _BLOCK, record)
+        sequence = bytes(record[:4])
+        whole = binascii.crc32(sequence, 0xFFFFFFFF) == int.from_bytes(record[28:], "little")
+        found.append(int.from_bytes(sequence, "little") if whole else 0)
+    return found
+
+
+def _slots():
+    return [row["label"] for row in _TABLE if row["type"] == 0 and row["subtype"] >= 0x10]
+
+
 def _chosen():
-    return (_emu.read("boot.slot") or _emu.facts["running"].encode()).decode()
+    newest = max(_records())
+    return _slots()[(newest - 1) % 2] if newest else _emu.facts["running"]
+
+
+# Beside the newer record, so that a power cut leaves one that is whole.
+def _choose(slot):
+    records = _records()
+    sequence = slot + 1
+    while sequence <= max(records):
+        sequence += 2
+    first = sequence.to_bytes(4, "little")
+    tail = _NEW.to_bytes(4, "little") + binascii.crc32(first, 0xFFFFFFFF).to_bytes(4, "little")
+    sector = 1 if records[0] >= records[1] else 0
+    _write(_OTADATA, sector * _BLOCK, first + b"\xff" * 20 + tail)
 
 
 def _read(name, offset, buf):
@@ -104,10 +138,12 @@ class Partition:
             _read(self._row["file"], 0, magic)
         if magic[0] != 0xE9:
             raise OSError(-5379, "ESP_ERR_OTA_VALIDATE_FAILED")
-        _emu.write("boot.slot", self._row["label"].encode())
+        if self._row["label"] not in _slots():
+            raise OSError(-261, "ESP_ERR_NOT_FOUND")
+        _choose(_slots().index(self._row["label"]))
 
     def get_next_update(self):
-        slots = [row["label"] for row in _TABLE if row["type"] == 0 and row["subtype"] >= 0x10]
+        slots = _slots()
         if not slots:
             raise OSError(-261, "ESP_ERR_NOT_FOUND")
         running = _emu.facts["running"]
@@ -116,8 +152,13 @@ class Partition:
 
     @staticmethod
     def mark_app_valid_cancel_rollback():
-        if _emu.facts["running"] == "factory":
+        running = _emu.facts["running"]
+        if running == "factory":
             raise OSError(-261, "ESP_ERR_NOT_FOUND")
+        records = _records()
+        newest = max(records)
+        if newest and _slots()[(newest - 1) % 2] == running:
+            _write(_OTADATA, records.index(newest) * _BLOCK + 24, _VALID.to_bytes(4, "little"))
 
     def __eq__(self, other):
         return isinstance(other, Partition) and self._row is other._row
