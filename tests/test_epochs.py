@@ -33,6 +33,7 @@ from troth.ingest.bounds import Bounds
 from troth.ingest.epochs import Epochs
 from troth.ingest.http import EPOCH, EVIDENCE, Api
 from troth.ingest.pipeline import BUNDLE, Pipeline
+from troth.settings import read_policy
 from troth.store import KeyRow, Store
 from troth.web.app import pages
 
@@ -136,6 +137,18 @@ def test_a_clock_set_back_makes_a_new_handle(at: House) -> None:
     first = epochs.current()
     at.clock.now -= 86_400
     assert epochs.current().nonce != first.nonce
+
+
+@pytest.mark.parametrize(
+    ("said", "epoch_s"),
+    [("", 900), ("max_evidence_age_s = 60", 15), ("epoch_s = 60", 60)],
+    ids=["default", "strict", "said"],
+)
+def test_an_epoch_is_short_beside_the_age_that_evidence_may_have(
+    tmp_path: Path, said: str, epoch_s: int
+) -> None:
+    (tmp_path / "policy.toml").write_text(said)
+    assert read_policy(tmp_path / "policy.toml")[2] == epoch_s
 
 
 def test_old_handles_are_forgotten(at: House) -> None:

@@ -77,6 +77,7 @@ def test_keys_never_reach_a_repository(tmp_path: Path) -> None:
         ("max_evidence_age_s = 0", "policy.type"),
         ("fix_grace_days = 99999999999", "policy.value"),
         ('anchors = ["88:33:AD"]', "policy.value"),
+        ("epoch_s = 900\nmax_evidence_age_s = 3599", "policy.value"),
         ("max_evidence_age = 3600", "policy.unknown-key"),
         ("max_evidence_age_s = = 3600", "policy.syntax"),
     ],

@@ -189,7 +189,22 @@ def read_policy(path: Path) -> tuple[Policy, int, int]:
         waiver_four_eyes=got["waiver_four_eyes"],
         packs=tuple(str((path.parent / pack).resolve()) for pack in got["packs"]),
     )
-    return policy, got["challenge_ttl_s"], got["epoch_s"]
+    epoch = _epoch(said, got["epoch_s"], policy.max_evidence_age, path)
+    return policy, got["challenge_ttl_s"], epoch
+
+
+def _epoch(said: dict[str, Any], epoch: int, max_age: int, path: Path) -> int:
+    """How long an epoch lasts: what answers one at its end must not be too old already."""
+    if 4 * epoch <= max_age:
+        return epoch
+    if "epoch_s" in said:
+        raise Trouble(
+            "policy.value",
+            f"epoch_s in {path.name} is above a quarter of max_evidence_age_s, {max_age}",
+            why="an answer comes up to two epochs after its handle, and is as old as that",
+            fix=f"edit {path}",
+        )
+    return max(1, max_age // 4)
 
 
 def _read(path: Path, noun: str) -> dict[str, Any]:
