@@ -15,7 +15,8 @@ import house
 from troth.cli import root
 from troth.core.device import Lifecycle
 from troth.fleet.check import check
-from troth.fleet.lifecycle import move, revoke_key
+from troth.fleet.context import Context
+from troth.fleet.lifecycle import modify, move, revoke_key
 from troth.ingest.outcomes import Judged, TurnedAway
 from troth.store import Store
 from troth.trouble import Trouble
@@ -122,3 +123,43 @@ def test_as_typed(store: Store, tmp_path: Path) -> None:
     assert troth("revoke-key", BOARD.name)["key"] == BOARD.key_id.hex()
     assert troth("retire", BOARD.name, "--why", "scrapped")["after"] == "retired"
     assert troth("show", BOARD.name)["lifecycle"] == "retired"
+
+
+def test_a_substantial_modification_brings_newer_law_to_an_older_unit(store: Store) -> None:
+    sold = store.device(BOARD.name)
+    assert sold
+    store.change_device(
+        sold.id,
+        at=NOW,
+        own_use=False,
+        market="eu",
+        product_class="consumer",
+        placed_on_market=NOW - 100,
+    )
+    row = modify(store, BOARD.name, on=NOW - 50, why="another radio", at=NOW)
+    unit = Context(store, house.POLICY).unit(row.id)
+    assert unit
+    assert unit.modified == NOW - 50
+    detail = json.loads(store.audit()[-1].detail)
+    assert detail == {"modified": [None, NOW - 50], "why": "another radio"}
+
+
+@pytest.mark.parametrize(("placed", "on"), [(None, NOW), (NOW - 9, NOW - 10), (NOW - 9, NOW + 1)])
+def test_a_modification_lies_between_the_sale_and_today(
+    store: Store, placed: int | None, on: int
+) -> None:
+    row = store.device(BOARD.name)
+    assert row
+    store.change_device(row.id, at=NOW, placed_on_market=placed)
+    with pytest.raises(Trouble) as caught:
+        modify(store, BOARD.name, on=on, why="another radio", at=NOW)
+    assert caught.value.code == "device.modified"
+
+
+def test_the_command_names_the_day(store: Store) -> None:
+    row = store.device(BOARD.name)
+    assert row
+    store.change_device(row.id, at=NOW, placed_on_market=NOW - 9 * 86_400)
+    words = ["device", "modified", BOARD.name, "--on", "2026-11-20", "--why", "another radio"]
+    told = CliRunner().invoke(root, ["--db", store.url, *words, "--json"])
+    assert json.loads(told.stdout)["modified"] == "2026-11-20T00:00:00Z"

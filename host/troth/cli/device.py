@@ -19,7 +19,10 @@ def command() -> None:
     """List devices, show one with its proofs, read its history, take one out of service."""
 
 
-for _step in (lifecycle.suspend, lifecycle.resume, lifecycle.retire, lifecycle.revoke_key):
+for _step in (
+    *(lifecycle.suspend, lifecycle.resume, lifecycle.retire),
+    *(lifecycle.modified, lifecycle.revoke_key),
+):
     command.add_command(_step)
 command.add_command(rotate.rotate_key)
 

@@ -1,4 +1,4 @@
-"""troth device suspend, resume, retire, revoke-key: one device in or out of service, audited."""
+"""troth device suspend, resume, retire, modified, revoke-key: what became of it, audited."""
 
 from __future__ import annotations
 
@@ -60,6 +60,27 @@ def resume(ref: str, why: str) -> int:
 def retire(ref: str, why: str) -> int:
     """Take a device out of service for good: `troth check` counts it no more."""
     return _move(ref, "retire", why)
+
+
+@click.command()
+@click.argument("ref", metavar="DEVICE")
+@click.option("--on", "day", required=True, metavar="DATE", help="the day of the modification")
+@_why
+@json_option
+@db_option
+def modified(ref: str, day: str, why: str) -> int:
+    """Note a substantial modification: newer law then reaches an older unit (CRA Art. 69(2))."""
+    from ..fleet.lifecycle import modify
+    from .maker import parse_day
+
+    with open_desk() as desk:
+        row = modify(desk.store, ref, on=parse_day(day), why=why, at=desk.now)
+    if wants_json():
+        said = {"device": row.id, "name": row.name, "modified": iso(row.modified or 0)}
+        print_json({"schema": "troth/modified/1", **said})
+    else:
+        print(f"{plain(row.name)}  substantially modified on {day}")
+    return OK
 
 
 @click.command("revoke-key")

@@ -304,6 +304,7 @@ class Context:
             own_use=row.own_use,
             monitoring_optout=row.monitoring_optout,
             placed_on_market=row.placed_on_market,
+            modified=row.modified,
             lifecycle=row.lifecycle,
             provisioning=self.store.provisioning(row.id),
             traits=self._yardsticks.traits(row.model),

@@ -8,6 +8,7 @@ from ..core.device import Lifecycle
 from ..store import DeviceRow, Store
 from ..trouble import Trouble
 from .device import find_device
+from .words import day
 
 _ALIVE = (Lifecycle.PREREGISTERED, Lifecycle.PENDING, Lifecycle.ACTIVE)
 _STEPS = {
@@ -38,6 +39,23 @@ def move(store: Store, ref: str, step: str, *, why: str, at: int) -> Moved:
         )
     changed = store.change_device(row.id, at=at, why=_reason(why), lifecycle=after)
     return Moved(row.lifecycle, changed)
+
+
+def modify(store: Store, ref: str, *, on: int, why: str, at: int) -> DeviceRow:
+    """Note a substantial modification: law that began since the unit was placed then reaches it.
+
+    Trouble `device.modified`.
+    """
+    row = find_device(store, ref)
+    placed = row.placed_on_market
+    if placed is None or not placed <= on <= at:
+        raise Trouble(
+            "device.modified",
+            f"{row.name} cannot have been substantially modified on {day(on)}",
+            why=f"it was placed on the market on {day(placed)}" if placed else "it was never sold",
+            fix="--on a day since then, and not after today",
+        )
+    return store.change_device(row.id, at=at, why=_reason(why), modified=on)
 
 
 def revoke_key(store: Store, ref: str, *, why: str, at: int) -> tuple[DeviceRow, bytes]:

@@ -33,6 +33,7 @@ class DeviceRow:
     site: str | None = None
     tags: tuple[str, ...] = ()
     created: int = 0
+    modified: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,7 @@ devices = Table(
     Column("site", String(128)),
     Column("tags", Text, nullable=False),
     Column("created", _ID, nullable=False),
+    Column("modified", _ID),  # the day of its last substantial modification
 )
 
 keys = Table(
