@@ -36,6 +36,7 @@ update_check_days = 7        # between two looks of a unit for updates
 max_login_tries = 10         # before a login must slow down
 max_cvss = 7.0               # an open vulnerability below it, and not exploited, is no finding
 challenge_ttl_s = 300
+epoch_s = 900                # boards that sleep: for so long one challenge is everybody's
 grace_after_enrolment_h = 0  # for so long a new unit's own shortfalls count as waived
 waiver_four_eyes = false     # true: who approves a waiver is not who asked for it
 
