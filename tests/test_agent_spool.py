@@ -17,8 +17,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_support import MAC, FakeBoard, plug_in
-from troth_agent import Trouble, away, loop
-from troth_agent.link import ACCEPTED, LATE, REFUSED, WANTED
+from troth_agent import Trouble, loop
+from troth_agent.link import ACCEPTED, LATE, REFUSED, WANTED, connection
 from troth_agent.spool import CHANGE, FIRST, ROUTINE, Spool
 
 UEID = b"\x02" + MAC
@@ -86,7 +86,7 @@ def test_changes_beyond_the_ring_drop_the_oldest_change_and_never_the_first(tmp_
     assert [int(each) for each in kept(spool)] == [0, *range(37, 60)]
 
 
-@settings(max_examples=25)
+@settings(max_examples=25, deadline=None)  # it writes files
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(200, 4096)), max_size=60))
 def test_first_newest_and_bounds_hold_whatever_comes(
     tmp_path_factory: pytest.TempPathFactory, reports: list[tuple[int, int]]
@@ -233,7 +233,7 @@ class Place:
         self.rounds = loop.Rounds(lambda: self.board, Key)
         monkeypatch.setattr("gc.collect", lambda: 0)  # a board's heap is small
         monkeypatch.setattr(loop, "road", lambda settings: self.link)
-        monkeypatch.setattr(away.connection, "trust", lambda ca: None)
+        monkeypatch.setattr(connection, "trust", lambda ca: None)
         monkeypatch.setattr(time, "ticks_ms", lambda: self.now)
         monkeypatch.setattr(time, "sleep_ms", self.sleep)
 

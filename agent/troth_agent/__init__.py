@@ -24,10 +24,11 @@ class Trouble(Exception):
 
 # Lets go of modules that have done their work, and of the heap they take.
 def forget(*names):
-    package = sys.modules[__name__]
     for name in names:
-        if sys.modules.pop(__name__ + "." + name, None) is not None:
-            delattr(package, name)
+        path = __name__ + "." + name
+        if sys.modules.pop(path, None) is not None:
+            package, _, last = path.rpartition(".")
+            delattr(sys.modules[package], last)
     gc.collect()
 
 
@@ -160,6 +161,7 @@ def _measure():
 
 def _board():
     forget("files", "secrets", "survey", "claims", "p256", "curve", "p256_table")  # after a failure
+    forget("link.http", "link.apart", "link.web", "link.mqtt", "link.connection")  # until needed
     from . import settings
 
     said = settings.read()

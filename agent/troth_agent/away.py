@@ -7,7 +7,7 @@ from hashlib import sha256
 from micropython import const
 
 from . import Trouble, attest, decode, forget, identity, loop, nvs
-from .link import ACCEPTED, LATE, connection
+from .link import ACCEPTED, LATE
 from .spool import ROUTINE, Spool
 
 _BATCH = const(8)  # digests of one receipt
@@ -18,7 +18,7 @@ _EPOCH_S = const(21600)  # until a newer handle is written down, for a start wit
 class Away:
     def __init__(self):
         self._epoch = None
-        self._put, self._put_ms = None, 0
+        self._put, self._put_ms = None, time.ticks_ms()
         self._refused = []
 
     # As loop.report(). Whatever fails on the way, a spool then has the report.
@@ -41,10 +41,12 @@ class Away:
     # False when the version of TLS is not the one that the claims-set tells.
     def _online(self, the_board, key, claims_set, known, spool):
         settings = the_board.settings
-        road = loop.road(settings)
+        link = loop.road(settings)
+        from .link import connection
+
         context = connection.trust(the_board.ca())
         signer = key()
-        link = yield from road.open(settings, context, identity.ueid())
+        link = yield from link.open(settings, context, identity.ueid())
         try:
             nonce = self._take((yield from link.epoch()), spool)
             if link.tls_version() != nvs.recall(nvs.TLS, 0):

@@ -9,7 +9,7 @@ import micropython
 from micropython import const
 
 from . import Trouble, attest, identity, nvs
-from .link import REFUSED, WANTED, connection
+from .link import REFUSED, WANTED
 
 _MAX_PAUSE_S = const(900)
 _MAX_ASKED_S = const(3600)  # what a server may ask at most
@@ -26,6 +26,8 @@ def report(the_board, key, known=None):
     for _ in range(2):
         claims_set = yield from the_board.steps()
         link = road(the_board.settings)
+        from .link import connection
+
         context = connection.trust(the_board.ca())
         signer = key()
         link = yield from link.open(the_board.settings, context, identity.ueid())
