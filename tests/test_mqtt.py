@@ -54,6 +54,9 @@ CHOSEN: dict[str, dict[str, Any]] = {"asks": {}, "sleeps": {"fresh": "epoch", "s
 PASSWORDS |= {ueid: f"word of {name}" for name, ueid in ON_THE_VM.items()}
 _POINT = house.ear_key().public_key().public_numbers()
 POINT = _POINT.x.to_bytes(32, "big") + _POINT.y.to_bytes(32, "big")
+# where one broker is like the other
+one_broker = pytest.mark.parametrize("road", ["nats"], indirect=True)
+
 SPOOLED = """
 import json
 from troth_agent.spool import Spool
@@ -189,6 +192,7 @@ def fresh_handle(place: Place, board: forge.Device) -> bytes | None:
     return said if said == place.pipeline.epochs.current().nonce else None
 
 
+@one_broker
 def test_what_is_not_the_boards_own_word_is_refused(place: Place) -> None:
     one, other = BOARDS[1], BOARDS[2]
     with place.serving() as courier, place.link(one) as link:
@@ -225,6 +229,7 @@ def test_a_board_neither_hears_another_nor_speaks_for_it(place: Place, road: Bro
     assert not place.store.rejections()
 
 
+@one_broker
 @pytest.mark.parametrize("wrong", ["word", "ca"])
 def test_a_board_leaves_a_broker_that_is_not_its_own(wrong: str, place: Place) -> None:
     other: dict[str, Any] = {"password": "nobody's"} if wrong == "word" else {}
@@ -235,6 +240,7 @@ def test_a_board_leaves_a_broker_that_is_not_its_own(wrong: str, place: Place) -
     assert trouble.value.code == {"word": "mqtt.refused", "ca": "link.untrusted"}[wrong]
 
 
+@one_broker
 @pytest.mark.parametrize(
     ("wrong", "code"), [("word", "mqtt.refused"), ("ca", "mqtt.untrusted"), ("url", "mqtt.away")]
 )
@@ -286,6 +292,7 @@ def test_a_broker_that_restarts_is_found_again_by_both(place: Place, road: Broke
     assert not place.store.rejections()
 
 
+@one_broker
 def test_evidence_waits_for_a_store_that_is_away(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -336,7 +343,7 @@ def test_the_environment_names_user_and_password_and_no_text_shows_them() -> Non
     assert "s3cret" not in f"{found} {found!r}"
 
 
-@pytest.mark.parametrize("road", ["nats"], indirect=True)
+@one_broker
 def test_serve_reads_the_broker_from_troth_toml_and_tells_its_health(
     place: Place, tmp_path: Path
 ) -> None:
@@ -364,6 +371,7 @@ def test_serve_reads_the_broker_from_troth_toml_and_tells_its_health(
     assert probes.broker(nowhere).level == "warn"
 
 
+@one_broker
 def test_one_board_cannot_keep_the_verifier_busy(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -381,7 +389,7 @@ def test_one_board_cannot_keep_the_verifier_busy(
 
 
 @pytest.mark.vm
-@pytest.mark.parametrize("road", ["nats"], indirect=True)
+@one_broker
 def test_emulated_boards_report_and_are_given_receipts(place: Place, tmp_path: Path) -> None:
     with boards(tmp_path, scenario=scenario(place, tmp_path)) as stage, place.serving():
         asks, sleeps = (enrolled(stage, place.store, name) for name in ON_THE_VM)
