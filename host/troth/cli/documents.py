@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..fleet.words import iso
 
 if TYPE_CHECKING:  # the store behind these costs a quarter of a second that help need not pay
+    from ..fleet.bundle import Reproduced
     from ..fleet.check import Check, Tally
     from ..fleet.device import DeviceView, Proof
     from ..fleet.evidence import EvidenceView
@@ -206,6 +207,29 @@ def check(result: Check, exit_code: int) -> dict[str, Any]:
                 ],
             }
             for ruling in result.rulings
+        ],
+    }
+
+
+def bundle(found: Reproduced, exit_code: int) -> dict[str, Any]:
+    return {
+        "schema": "troth/reproduced/1",
+        "exit": exit_code,
+        "device": found.device,
+        "made": found.made,
+        "engine": found.engine,
+        "catalogue": found.catalogue,
+        "references": found.references,
+        "verdicts": [
+            {
+                "evidence": each.evidence,
+                "received": iso(each.at),
+                "again": each.fate.value,
+                "state": each.state.value if each.state else None,
+                "recorded": each.recorded.value,
+                "why": each.why or None,
+            }
+            for each in found.verdicts
         ],
     }
 

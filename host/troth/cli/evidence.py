@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
+from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
 import click
@@ -11,7 +13,8 @@ from ..core.duties import Outcome
 from ..core.freshness import Freshness
 from ..core.verdict import State
 from ..fleet.words import STATE_GLYPH, iso, plain
-from . import documents
+from ..trouble import Trouble
+from . import documents, seals
 from .desk import Instant, db_option, home_ring, open_desk
 from .output import (
     NON_COMPLIANT,
@@ -28,6 +31,8 @@ if TYPE_CHECKING:
     from ..fleet.evidence import EvidenceView
     from ..fleet.offline import Opinion
 
+_FILE = click.Path(dir_okay=False, path_type=Path)
+_THERE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _READ_AT_MOST = 1 << 20  # far beyond what any evidence may have; the reader judges the rest
 _EXITS = {
     State.COMPLIANT: OK,
@@ -121,17 +126,71 @@ def diff(eid: str, against: str) -> int:
 
 
 @command.command()
-@click.argument("file", type=click.File("rb"))
+@click.argument("device")
+@click.option("-o", "--output", required=True, type=_FILE, help="the bundle")
+@click.option("--last", type=click.IntRange(1), default=20, show_default=True, help="reports")
+@click.option("--sign", "key", type=_THERE, metavar="KEY", help="sign it: FILE.sig beside FILE")
+@json_option
+@db_option
+def bundle(device: str, output: Path, last: int, key: Path | None) -> int:
+    """One device's whole case in one file, for somebody without our server.
+
+    Evidence, public keys, references, rules, policy, and the verdicts on its newest reports. The
+    secret of a fuse key is never in it: such reports are judged again beside its master alone.
+    """
+    from ..fleet.bundle import make
+
+    with open_desk() as desk:
+        row = desk.store.device(device)
+        if row is None:
+            raise Trouble("device.unknown", f"no device {device[:60]!r}", fix="troth device list")
+        raw = make(
+            desk.store,
+            desk.policy,
+            desk.catalogue,
+            row,
+            now=desk.now,
+            ring=home_ring(),
+            last=last,
+        )
+    output.write_bytes(raw)
+    if key is not None:
+        seals.seal(output, raw, {"device": row.name}, key)
+    said = {"file": str(output), "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+    if wants_json():
+        print_json({"schema": "troth/bundled/1", "device": row.name, **said})
+    else:
+        print(f"{output}: {len(raw)} bytes, SHA-256 {said['sha256']}")
+        print(f"  anywhere  troth evidence verify --bundle {output}")
+    return OK
+
+
+@command.command()
+@click.argument("file", type=click.File("rb"), required=False)
+@click.option("--bundle", "case", type=_THERE, help="a bundle: all that is in it, offline")
+@click.option("--key", type=_THERE, metavar="FILE.pub", help="who must have signed the bundle")
 @click.option("--set", "set_file", type=click.File("rb"), help="the claims-set of a bare token")
 @click.option("--nonce", type=Hex(), metavar="HEX", help="the challenge that it must answer")
 @click.option("--at", type=Instant(), metavar="RFC3339", help="judge as of this moment")
 @json_option
 @db_option
-def verify(file: IO[bytes], set_file: IO[bytes] | None, nonce: bytes | None, at: int | None) -> int:
+def verify(
+    file: IO[bytes] | None,
+    case: Path | None,
+    key: Path | None,
+    set_file: IO[bytes] | None,
+    nonce: bytes | None,
+    at: int | None,
+) -> int:
     """Judge any bytes against a store, and record nothing. FILE may be - for stdin.
 
-    Ends with 0 accepted and compliant, 3 non-compliant, 4 rejected, 5 unknown or stale.
+    Ends with 0 accepted and compliant, 3 non-compliant, 4 rejected, 5 unknown or stale. A bundle
+    needs no store: 0 every verdict is reproduced, 4 one is not, 5 one cannot be told.
     """
+    if case is not None:
+        return _verify_bundle(case, key)
+    if file is None:
+        raise click.UsageError("name a FILE, or a bundle with --bundle FILE")
     from ..fleet.offline import verify_bytes
 
     raw = file.read(_READ_AT_MOST)
@@ -153,6 +212,40 @@ def verify(file: IO[bytes], set_file: IO[bytes] | None, nonce: bytes | None, at:
     else:
         _tell(opinion, row.name if row else opinion.device)
     return NOT_TRUSTED if opinion.state is None else _EXITS[opinion.state]
+
+
+def _verify_bundle(case: Path, key: Path | None) -> int:
+    from ..fleet.bundle import Fate, check
+
+    raw = case.read_bytes()
+    if key is not None:
+        seals.check(case, raw, key)
+    found = check(raw, ring=home_ring())
+    code = NOT_TRUSTED if Fate.OTHER in found.fates else OK
+    if code == OK and (Fate.UNKNOWN in found.fates or not found.verdicts):
+        code = UNKNOWN
+    if wants_json():
+        print_json(documents.bundle(found, code))
+        return code
+    print(f"{plain(found.device)}, made {found.made} by {plain(found.engine)}")
+    print(f"  catalogue  {found.catalogue}")
+    print(f"  references {found.references}")
+    marks = {Fate.SAME: "●", Fate.OTHER: "✘", Fate.UNKNOWN: "?"}
+    print_table(
+        ("EVIDENCE", "RECEIVED", "AGAIN", "STATE", "RECORDED THEN", "WHY"),
+        (
+            (
+                each.evidence,
+                iso(each.at),
+                f"{marks[each.fate]} {each.fate.value}",
+                each.state.value if each.state else "",
+                each.recorded.value,
+                each.why,
+            )
+            for each in found.verdicts
+        ),
+    )
+    return code
 
 
 def _view(eid: str, against: str) -> EvidenceView:

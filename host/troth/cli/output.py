@@ -21,7 +21,9 @@ TERMINATED = 143
 # the first word of a code decides the exit code, where the code itself does not; else it is 1
 _EXITS = {
     **dict.fromkeys(("store.missing", "store.url"), USAGE),
-    **dict.fromkeys(("report.altered", "report.signature", "report.unsigned"), NOT_TRUSTED),
+    **dict.fromkeys(
+        ("bundle.altered", "report.altered", "report.signature", "report.unsigned"), NOT_TRUSTED
+    ),
     **dict.fromkeys(
         (
             "baseline",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from ..trouble import Trouble
+from . import seals
 from .desk import as_of_option, db_option, open_desk
 from .output import OK, json_option, print_json, wants_json
 
@@ -59,8 +59,7 @@ def command(
     output.write_bytes(raw)
     click.echo(f"{output}: {made.words}, {made.scope}", err=True)
     if key is not None:
-        _beside(output).write_bytes(_signed(made, raw, key))
-        click.echo(f"{_beside(output)}: signed; troth report verify {output}", err=True)
+        seals.seal(output, raw, _about(made), key)
     return OK
 
 
@@ -73,25 +72,7 @@ def verify(file: Path, key: Path | None) -> int:
 
     Without --key it must be signed by this home's baseline key. Ends with 4 when it was altered.
     """
-    from ..factory.keys import read_public_key
-    from ..factory.signed import open_record
-    from ..settings import MASTER, find_home
-
-    if not _beside(file).is_file():
-        raise Trouble("report.unsigned", f"no {_beside(file)}", fix="--sign KEY when it is made")
-    if key is None:
-        home = (click.get_current_context().find_root().obj or {}).get("home")
-        public = read_public_key(find_home(home) / MASTER.parent, "baseline")
-    else:
-        public = read_public_key(key.parent, key.stem)
-    said = open_record(_beside(file).read_bytes(), "report", public)
-    if said.get("sha256") != hashlib.sha256(file.read_bytes()).hexdigest():
-        raise Trouble(
-            "report.altered",
-            f"{file.name} is not what was signed",
-            why=f"the signature is of SHA-256 {said.get('sha256')}",
-            fix="ask who signed it for the file, or make it again with the same --as-of",
-        )
+    said = seals.check(file, file.read_bytes(), key)
     if wants_json():
         print_json({"schema": "troth/report-verified/1", **said})
     else:
@@ -115,13 +96,9 @@ def _made(ident: str, model: str, as_of: int | None) -> Report:
     return made
 
 
-def _signed(made: Report, raw: bytes, key: Path) -> bytes:
-    """A COSE_Sign1 over the file's digest and over what the report was made from."""
-    from ..factory.keys import read_private_key
-    from ..factory.signed import sign_record
-
-    said = {
-        "sha256": hashlib.sha256(raw).hexdigest(),
+def _about(made: Report) -> dict[str, str]:
+    """What the signature says of the report, beside its digest."""
+    return {
         "regime": made.regime.id,
         "says": made.words,
         "as_of": made.as_of,
@@ -130,8 +107,3 @@ def _signed(made: Report, raw: bytes, key: Path) -> bytes:
         "regime_digest": made.regime_digest,
         "references": made.references,
     }
-    return sign_record(said, "report", read_private_key(key))
-
-
-def _beside(file: Path) -> Path:
-    return file.with_name(file.name + ".sig")

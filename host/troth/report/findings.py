@@ -6,19 +6,16 @@ that resolves to the operator is no breach by the maker whom an act addresses.
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from .. import __version__
 from ..core.duties import Appraisal, Clause, Duty, Outcome, Party, Subject
 from ..core.verdict import Catalogue, Force, Regime, State, decides, force
 from ..fleet.context import Context
+from ..fleet.proof import ENGINE, references, regime_digest
 from ..fleet.units import Unit, list_units
 from ..fleet.words import SEVERITIES, count, iso, plain
-from ..store import Store
 from ..store.rows import IntervalRow
 
 STALE = "stale"
@@ -151,9 +148,9 @@ def report(
         regime=regime,
         model=model,
         as_of=iso(as_of),
-        engine=f"troth {__version__}",
+        engine=ENGINE,
         catalogue=catalogue.digest,
-        regime_digest=_digest(regime),
+        regime_digest=regime_digest(regime),
         references=references(context.store, as_of),
         duties=tuple(
             duty for duty in catalogue.duties if any(line.duty == duty.id for line in regime.lines)
@@ -254,39 +251,3 @@ def _order(finding: Finding) -> tuple[object, ...]:
     at = short.index(finding.outcome) if finding.outcome in short else len(short)
     severity = SEVERITIES.index(finding.duty.severity)
     return (not finding.is_breach, at, severity, finding.duty.id, finding.kind, finding.subject)
-
-
-def references(store: Store, as_of: int) -> str:
-    """The version of the reference set: every signed record that was there by then."""
-    records = [(row.added, "release", row.record) for row in store.releases()]
-    records += [
-        (row.release.withdrawn or 0, "withdrawal", row.withdrawal)
-        for row in store.releases()
-        if row.withdrawal is not None
-    ]
-    for model in sorted(store.stated_models()):
-        records += [(row.at, "statement", row.record) for row in store.statements(model)]
-    records += [(row.at, "baseline", row.record) for row in store.baselines(None, None)]
-    records += [(row.waiver.created, "waiver", row.record) for row in store.waivers()]
-    told = sorted(
-        f"{at} {kind} {hashlib.sha256(record).hexdigest()}"
-        for at, kind, record in records
-        if at <= as_of
-    )
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
-
-
-def _digest(regime: Regime) -> str:
-    """Names the regime's own text: header, dates and every line."""
-    lines = [
-        (line.duty, line.since, line.until, line.placed_from, *_texts(line.clause))
-        for line in regime.lines
-    ]
-    head = [regime.id, regime.version, regime.law, regime.binding, regime.in_force]
-    head += [regime.placed_from, regime.placed_until, *regime.markets, *regime.product_classes]
-    return hashlib.sha256(json.dumps([head, lines]).encode()).hexdigest()
-
-
-def _texts(clause: Clause) -> tuple[object, ...]:
-    weight = (clause.status, clause.decides, clause.confidence)
-    return (clause.provision, clause.condition, *weight)

@@ -11,7 +11,19 @@ from ..core.claims import Token
 from ..core.device import Provisioning
 from ..core.freshness import Freshness, Handle
 from ..core.reference import Statement
-from . import audit, epochs, evidence, feeds, fleet, judged, references, registry, timeline, waivers
+from . import (
+    audit,
+    epochs,
+    evidence,
+    extract,
+    feeds,
+    fleet,
+    judged,
+    references,
+    registry,
+    timeline,
+    waivers,
+)
 from .engine import Engines
 from .rows import (
     AuditRow,
@@ -199,6 +211,10 @@ class Reading:
     def all_intervals(self, *, as_of: int | None = None) -> tuple[IntervalRow, ...]:
         """The answers that hold for every subject, now or at an instant."""
         return self._read(lambda conn: timeline.current(conn, None, None, as_of))
+
+    def take_out(self, device: str, model: str | None) -> extract.Rows:
+        """All that is known of a device and of what it is compared with, row by row."""
+        return self._read(lambda conn: extract.take(conn, device, model))
 
     def shared_intervals(self, *, as_of: int | None = None) -> tuple[IntervalRow, ...]:
         """The answers that hold for what units stand under: releases, models, makers."""

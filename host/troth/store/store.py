@@ -18,7 +18,18 @@ from ..core.freshness import Challenge, Handle
 from ..core.reference import Release, Statement
 from ..core.verdict import Verdict
 from ..core.waiver import Waiver
-from . import audit, epochs, evidence, feeds, intervals, judged, references, registry, waivers
+from . import (
+    audit,
+    epochs,
+    evidence,
+    extract,
+    feeds,
+    intervals,
+    judged,
+    references,
+    registry,
+    waivers,
+)
 from .changes import Accepted, Recorded, Refused, Spent, Subjects
 from .engine import Engines, StoreUnavailable, open_engines
 from .reading import Reading
@@ -269,6 +280,10 @@ class Store(Reading):
                 noticed=at if noticed is None else noticed,
             )
         )
+
+    def put_in(self, rows: extract.Rows) -> None:
+        """Fill an empty store with what was taken out of another."""
+        self._write(lambda conn: extract.put(conn, rows))
 
     def remember_judged(self, rules: str, generation: int) -> None:
         """Everybody was judged under these rules; nothing else may say so."""
