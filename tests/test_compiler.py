@@ -159,3 +159,30 @@ def test_what_is_missing_is_named_and_only_what_is_missing() -> None:
     either = compile_expression(check("d.flash_enc || d.nvs_enc || d.ap_on", "bool"), CLAIMS)
     assert either(facts_of({"d.flash_enc": False}, CLAIMS)) == {"d.nvs_enc", "d.ap_on"}
     assert either(facts_of({"d.ap_on": True}, CLAIMS)) is True
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("r.anchors.map(x, x).size() > 0", "a loop other than all"),
+        ("r.anchors.filter(x, x == 'a').size() > 0", "a loop other than all"),
+        (
+            "r.anchors.all(a, r.anchors.all(b, r.anchors.exists(c, a == b && b == c)))",
+            "or 2 of all",
+        ),
+        ("d.ap_on == " * 30 + "d.ap_on", "more than 24 levels"),
+        ("!" * 1001 + "true", "longer than 1000"),
+        ("(" * 400 + "true" + ")" * 400, "recursion limit"),
+    ],
+    ids=["map", "filter", "three deep", "deep", "long", "brackets"],
+)
+def test_a_rule_that_loops_or_never_ends_is_refused(text: str, says: str) -> None:
+    with pytest.raises(Trouble) as caught:
+        Engine(CLAIMS).check(text, "bool")
+    assert caught.value.code == "duty.expression"
+    assert says in caught.value.what
+
+
+def test_the_deepest_rule_that_is_read_runs() -> None:
+    expression = Engine(CLAIMS).check("d.ap_on == " * 23 + "d.ap_on", "bool")
+    assert compile_expression(expression, CLAIMS)(facts_of({"d.ap_on": True}, CLAIMS)) is True

@@ -74,6 +74,19 @@ def names(node: Node) -> tuple[str, ...]:
     return tuple(found)
 
 
+def depth(node: Node) -> tuple[int, int]:
+    """How deep its parts stand in one another, and how deep its quantifiers do."""
+    match node:
+        case Call(_, parts) | Items(parts):
+            below = [depth(part) for part in parts] or [(0, 0)]
+            return 1 + max(deep for deep, _ in below), max(loops for _, loops in below)
+        case Quantified(_, _, over, test):
+            (one, outside), (two, inside) = depth(over), depth(test)
+            return 1 + max(one, two), max(outside, 1 + inside)
+        case Name() | Const():
+            return 1, 0
+
+
 def _collect(node: Node, bound: frozenset[str], found: dict[str, None]) -> None:
     match node:
         case Name(name):

@@ -14,7 +14,7 @@ from typing import Any
 from cel_expr_python import cel
 
 from ..trouble import Trouble
-from .checked import Node, Unreadable, read_checked
+from .checked import Node, Unreadable, depth, read_checked
 from .claims import Claim
 
 _TYPES = {
@@ -24,6 +24,8 @@ _TYPES = {
     "list<string>": cel.Type.List(cel.Type.STRING),
 }
 _COMPLAINT = re.compile(r"ERROR: <input>:\d+:\d+: (?P<text>.*)")
+# a rule is a sentence, and asks no more than each of one list about each of another
+_LONGEST, _DEEPEST, _LOOPS = 1000, 24, 2
 UNKNOWN = object()  # what `evaluate` answers when a missing name leaves the answer open
 
 
@@ -50,6 +52,8 @@ class Engine:
 
     def check(self, text: str, want: str) -> Expression:
         """Compile one expression of the wanted type; Trouble says what is wrong with it."""
+        if len(text) > _LONGEST:
+            raise Trouble("duty.expression", f"the expression is longer than {_LONGEST} characters")
         try:
             compiled = self._env.compile(text)
         except RuntimeError as err:
@@ -58,7 +62,11 @@ class Engine:
             got = compiled.return_type().name().lower()
             raise Trouble("duty.type", f"the expression gives {got}, want {want}")
         try:
-            return Expression(text, read_checked(compiled.serialize()), compiled)
+            tree = read_checked(compiled.serialize())
+            deep, loops = depth(tree)
+            if deep > _DEEPEST or loops > _LOOPS:
+                raise Unreadable(f"more than {_DEEPEST} levels, or {_LOOPS} of all() and exists()")
+            return Expression(text, tree, compiled)
         except Unreadable as err:
             raise Trouble("duty.expression", f"a rule cannot use {err}") from err
 
