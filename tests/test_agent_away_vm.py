@@ -1,19 +1,15 @@
 """On the VM: a spool whose power goes, a week away, and an application beside the agent."""
 
-import ast
 import os
-import subprocess
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from agent_server import authority, complete, server_pem, serving, session
-from agent_support import AGENT
 from emulator import vm
+from vm_scripts import run
 
 pytestmark = pytest.mark.vm
-SCRIPTS = Path(__file__).parent / "on_vm"
 
 
 @pytest.fixture(scope="module")
@@ -23,28 +19,10 @@ def machine() -> vm.Vm:
     return vm.find_vm()
 
 
-def run(machine: vm.Vm, script: str, heap_bytes: int, **names: Any) -> str:
-    """One of the scripts, with these names in it; what it printed."""
-    heap = f"heapsize={heap_bytes * machine.heap_factor}"
-    start = f"import sys\nsys.path[:] = {[str(AGENT), str(SCRIPTS), '.frozen']!r}\n"
-    start += "".join(f"{name} = {value!r}\n" for name, value in names.items())
-    text = start + (SCRIPTS / script).read_text()
-    done = subprocess.run(
-        [*machine.argv, "-X", heap, "-c", text], capture_output=True, text=True, timeout=110
-    )
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done.stdout
-
-
-def last_line(said: str) -> dict[str, Any]:
-    document: dict[str, Any] = ast.literal_eval(said.splitlines()[-1])
-    return document
-
-
 def test_power_that_goes_at_any_flash_operation_leaves_the_old_ring_or_the_new(
     machine: vm.Vm,
 ) -> None:
-    seen = last_line(run(machine, "power_loss.py", 4_000_000))
+    seen = run(machine, "power_loss.py", 4_000_000)
     assert set(seen) == {"first", "next", "full", "free", "demote", "handle"}
     for name, (operations, (old, new, between)) in seen.items():
         assert operations >= 1
@@ -54,7 +32,7 @@ def test_power_that_goes_at_any_flash_operation_leaves_the_old_ring_or_the_new(
 
 
 def test_a_week_away_loses_no_first_report_no_change_and_not_the_newest(machine: vm.Vm) -> None:
-    said = last_line(run(machine, "week.py", 700_000))
+    said = run(machine, "week.py", 700_000)
     assert said["attempts"] > 1000
     assert said["bytes"] <= 20_000
     assert said["waiting"] == 24
@@ -72,7 +50,7 @@ def test_an_application_beside_the_agent_never_waits_long(machine: vm.Vm, tmp_pa
     replies = [reply for _ in range(3) for reply in (session(), complete())]
     with serving(server_pem(ca, tmp_path), *replies) as verifier:
         names = {"URL": verifier.url, "CA": str(tmp_path / "ca.der"), "REPORTS": 2}
-        said = last_line(run(machine, "beside.py", 200_000, **names))
+        said = run(machine, "beside.py", 200_000, **names)
     assert len([request for request in verifier.requests if request.body]) >= 2
     assert said["longest_ms"] < 200
     assert said["turns"] > 100

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from figures import document, table
 
-PARTS = ("device", "roads", "wire", "verify", "serve", "command")
+PARTS = ("device", "agent", "away", "roads", "wire", "verify", "serve", "command")
 
 
 def main() -> int:
