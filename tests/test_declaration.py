@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from house import ear_key
@@ -255,6 +255,7 @@ def test_a_signature_over_something_else_makes_no_declaration(said: dict[str, ob
     assert caught.value.code == "declaration.content"
 
 
+@settings(max_examples=40)
 @given(st.binary(max_size=200), st.integers(0, 400))
 def test_no_bytes_but_the_signed_ones_are_a_declaration(raw: bytes, place: int) -> None:
     record = declaration.sign(SAID, KEY, at=NOW)

@@ -393,7 +393,7 @@ _JSON = st.recursive(
 
 
 @pytest.mark.parametrize("kind", READERS)
-@settings(max_examples=60)
+@settings(max_examples=30)
 @given(data=st.data())
 def test_any_document_is_read_or_refused_and_nothing_else(kind: str, data: st.DataObject) -> None:
     """One value anywhere in a good document is replaced by another of any kind."""
@@ -411,6 +411,7 @@ def test_any_document_is_read_or_refused_and_nothing_else(kind: str, data: st.Da
     assert code_of(lambda: read(document)) in ("", "feed.field", "feed.foreign")
 
 
+@settings(max_examples=40)
 @given(st.binary(max_size=300))
 def test_any_bytes_are_a_contact_or_refused(tmp_path_factory: Any, raw: bytes) -> None:
     path = tmp_path_factory.mktemp("c") / "security.txt"

@@ -7,9 +7,11 @@ and digests the release's own code digest is computed again, so that nothing can
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
+from warnings import catch_warnings
 
 from ..core.flaws import Component
 from ..core.reference import Release
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from cyclonedx.model.component import Component as Part
 
 _MOST_PARTS = 20_000
+_SHA256 = re.compile(r"[0-9a-f]{64}")
 _MOST_DEPTH = 32
 
 
@@ -53,7 +56,9 @@ def read(document: Node) -> Sbom:
     return Sbom(
         made=made,
         subject=_digest(head),
-        components=tuple(dict.fromkeys(c for part in parts[1:] if (c := _component(part)))),
+        components=tuple(
+            dict.fromkeys(c for part in parts[1:] if (c := _component(part, document)))
+        ),
         files={part.name: _digest(part) for part in parts if part.name.startswith("/")},
         digests=frozenset(filter(None, map(_digest, parts))),
     )
@@ -79,7 +84,8 @@ def _parsed(document: Node) -> Bom:
     from cyclonedx.model.bom import Bom
 
     try:
-        bom = Bom.from_json(document.value)  # type: ignore[attr-defined]
+        with catch_warnings(action="ignore"):
+            bom = Bom.from_json(document.value)  # type: ignore[attr-defined]
     except Exception as err:  # the library raises what its own parts raise
         document.fail(f"the CycloneDX library refuses it: {str(err)[:200]}")
     if not isinstance(bom, Bom):
@@ -93,20 +99,26 @@ def _parts(parts: Iterable[Part], document: Node, depth: int) -> Iterator[Part]:
     for count, part in enumerate(parts):
         if count > _MOST_PARTS:
             document.fail(f"more than {_MOST_PARTS} components")
+        # the library lets through what the schema does not
+        if type(part.name) is not str or type(part.version or "") is not str:
+            document.fail("a component has no name, or a version that is no text")
         yield part
         yield from _parts(part.components, document, depth + 1)
 
 
-def _component(part: Part) -> Component | None:
+def _component(part: Part, document: Node) -> Component | None:
     """A file is no component that a vulnerability feed could know."""
     if part.name.startswith("/"):
         return None
-    if part.purl is not None:
+    if part.purl is None:
+        return Component(part.name, part.version or "")
+    try:
         name, version = package_of(part.purl.to_string())
-        return Component(name, version or part.version or "")
-    return Component(part.name, part.version or "")
+    except ValueError as err:
+        document.fail(f"{part.name[:80]}: {err}")
+    return Component(name, version or part.version or "")
 
 
 def _digest(part: Part) -> str:
-    found = [each.content for each in part.hashes if each.alg.value == "SHA-256"]
-    return found[0].lower() if found else ""
+    found = [str(each.content).lower() for each in part.hashes if each.alg.value == "SHA-256"]
+    return found[0] if found and _SHA256.fullmatch(found[0]) else ""
