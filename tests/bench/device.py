@@ -48,7 +48,7 @@ print([batch() for _ in range({BATCHES})])
 # what a chip has in flash and the emulator in the heap; `hold` is the ballast's list
 ROM = """
 hold = [None] * 2000
-import binascii, esp32, gc, hashlib, json, machine, network, os, socket, sys, time, tls
+import binascii, esp, esp32, gc, hashlib, json, machine, network, os, socket, sys, time, tls
 esp32.Partition(esp32.Partition.RUNNING).info()
 network.WLAN(network.WLAN.IF_STA).isconnected()
 network.WLAN(network.WLAN.IF_AP).active()
