@@ -34,6 +34,8 @@ from troth.store import Store
 from troth.trouble import Trouble
 from troth_agent import efuse
 
+# espefuse takes a second to start and a chip needs some twenty programs: minutes on a busy machine
+pytestmark = pytest.mark.timeout(900)
 DEMO = bundled("boards") / "emulator" / "demo" / "therm-v2"
 CHIPS = chip_ids()
 WALKED = [
@@ -366,7 +368,6 @@ BOOT_STORAGE_DEBUG = {
 
 
 @pytest.mark.vm
-@pytest.mark.timeout(600)
 def test_it_starts_is_heard_and_meets_what_a_hardened_board_must(
     walked: tuple[str, Path, dict[str, Any]], tmp_path: Path
 ) -> None:

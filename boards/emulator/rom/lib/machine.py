@@ -71,15 +71,34 @@ def enable_irq(_state=0):
     pass
 
 
-# The eFuse read registers, from the file that espefuse --virt reads and burns. Its bytes run
-# backwards: the register at base+o is the big-endian word that ends o bytes before the end.
-def _fuse(address):
-    fuses = _emu.read("efuse.bin")
-    end = len(fuses) - (address - _REGISTERS)
-    return int.from_bytes(fuses[end - 4 : end], "big") if 4 <= end <= len(fuses) else None
-
-
 _units = []
+_burners = []
+
+
+# The eFuse controller over the file that espefuse --virt reads and burns; made when a board burns.
+def _burner():
+    if not _burners:
+        from _burner import Burner
+
+        def keep(data):
+            _emu.write("efuse.bin", data)
+
+        def hide(n, key):
+            _emu.write("efuse-key%d.bin" % n, key)
+
+        _burners.append(Burner(_emu.facts["chip"], lambda: _emu.read("efuse.bin"), keep, hide))
+    return _burners[0]
+
+
+# The eFuse read registers. The file runs backwards: the register at base+o is the big-endian word
+# that ends o bytes before the end.
+def _fuse(address):
+    at = address - _REGISTERS
+    if _burners:
+        return _burners[0].word(at) if at >= 0 else None
+    fuses = _emu.read("efuse.bin")
+    end = len(fuses) - at
+    return int.from_bytes(fuses[end - 4 : end], "big") if 4 <= end <= len(fuses) else None
 
 
 # The HMAC peripheral; its key lies apart, as the fuse file shows a protected block as zeros.
@@ -98,7 +117,9 @@ class _Mem:
         self._width = width
 
     def _word(self, address):
-        word = _fuse(address)
+        word = _burners[0].read(address - _REGISTERS) if _burners else None
+        if word is None:
+            word = _fuse(address)
         if word is None:
             word = _hmac().read(address)
         if word is None:
@@ -111,8 +132,11 @@ class _Mem:
         shift = address % 4 * 8
         return self._word(address - address % 4) >> shift & (1 << 8 * self._width) - 1
 
-    # read registers of fuses ignore a write; burning needs the controller, which is not here
+    # read registers of fuses ignore a write
     def __setitem__(self, address, value):
+        at = address - _REGISTERS
+        if 0 <= at < 0x200 and not at % 4 and _burner().write(at, value & 0xFFFFFFFF):
+            return
         if address % 4 or _fuse(address) is not None or self._width < 4:
             self[address]
         elif not _hmac().write(address, value & 0xFFFFFFFF):
