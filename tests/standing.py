@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from forge import Device, digest_of, nonce_of
+from house import new_store
 from troth.catalogue import bundled
 from troth.core.device import Lifecycle, Profile, Provisioning
 from troth.core.evidence import parse_evidence
@@ -20,7 +21,7 @@ from troth.core.verify import authenticated, described
 from troth.fleet.clock import advance
 from troth.fleet.context import Context
 from troth.fleet.judging import Judge
-from troth.store import Accepted, DeviceRow, KeyRow, Recorded, Refused, Store
+from troth.store import Accepted, DeviceRow, KeyRow, Recorded, Refused
 
 NOW = 1_795_420_800  # 2026-11-23T08:00:00Z
 DAY = 86_400
@@ -75,7 +76,7 @@ class Standing:
 
     def __init__(self, folder: Path) -> None:
         self.url = f"sqlite:///{folder / 'troth.db'}"
-        self.store = Store.open(self.url, create=True)
+        self.store = new_store(folder)
         self.catalogue = bundled()
         self.policy = POLICY
         self.context = Context(self.store, POLICY)

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from house import ear_key
+from house import ear_key, new_store
 from standing import DAY, NOW, Standing, release
 from troth.core.declared import speaking
 from troth.core.duties import Outcome, Reason
@@ -23,7 +23,6 @@ from troth.factory import declaration
 from troth.factory.signed import sign_record
 from troth.factory.statement import KEYS, from_map, read_statement, skeleton, to_map
 from troth.fleet.forecast import Cause, forecast
-from troth.store import Store
 from troth.trouble import Trouble
 
 KEY = ear_key()
@@ -286,7 +285,7 @@ def test_the_walk_from_an_empty_file_to_a_stored_declaration(tmp_path: Path) -> 
     from troth.factory.home import make_home
 
     make_home(tmp_path)
-    Store.open(f"sqlite:///{tmp_path / 'troth.db'}", create=True).close()
+    new_store(tmp_path).close()
     file, record = tmp_path / "d.toml", tmp_path / "d.cbor"
     run(tmp_path, "new", str(file), "--model", "lamp-v1")
     assert run(tmp_path, "new", str(file), code=2) == {"code": "declaration.exists"}

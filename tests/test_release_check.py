@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner
 
 from agent_support import app_image
+from house import new_store
 from troth.cli import root
 from troth.factory.home import make_home
 from troth.factory.image import FROZEN_AGENT
-from troth.store import Store
 from troth.trouble import Trouble
 
 IMAGE = app_image("esp32c3", FROZEN_AGENT + b"\0MicroPython v1.29.0 on", secure_version=2)
@@ -50,7 +50,7 @@ place = "London"
 @pytest.fixture
 def build(tmp_path: Path) -> Path:
     make_home(tmp_path)
-    Store.open(f"sqlite:///{tmp_path / 'troth.db'}", create=True).close()
+    new_store(tmp_path).close()
     product = tmp_path / "product"
     product.mkdir()
     (product / "troth.json").write_text(json.dumps(SETTINGS))
