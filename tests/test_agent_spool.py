@@ -357,6 +357,32 @@ def test_a_refused_report_stays_and_is_not_offered_again(
     assert len(place.link.disk) == 3  # the board's reports go on
 
 
+def test_one_that_the_verifier_stumbles_over_holds_up_nobody(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place.report()
+    place.link.up = False
+    for i in range(3):
+        place.board.state = b"state %d" % i
+        place.report()
+    stuck = place.spool.read(place.spool.names()[1])
+    deliver, place.link.up, mended = place.link.deliver, True, [False]
+
+    def stumble(evidence: bytes) -> Iterator[int]:
+        if evidence == stuck and not mended[0]:
+            yield 0
+            raise Trouble("http.status", "the server answered 500")
+        return (yield from deliver(evidence))
+
+    monkeypatch.setattr(place.link, "deliver", stumble)
+    place.report(3)
+    assert len(place.spool.names()) == 1
+    assert len(place.link.disk) == 1 + 2 + 3
+    mended[0] = True
+    place.report(2)
+    assert place.spool.names() == []
+
+
 def test_a_late_report_is_history_and_is_let_go(place: Place) -> None:
     place.report()
     place.link.up = False

@@ -20,6 +20,7 @@ class Away:
         self._epoch = None
         self._put, self._put_ms = None, time.ticks_ms()
         self._refused = []
+        self._stumbled = []
 
     # As loop.report(). Whatever fails on the way, a spool then has the report.
     def report(self, the_board, key, known=None):
@@ -92,26 +93,41 @@ class Away:
         spool.put(evidence.bare() if kind == ROUTINE else evidence.bundle(), kind, digest)
         self._put, self._put_ms = digest, now
 
-    # All that the spool holds, in order. One that the verifier does not take stays, and is not
-    # offered again before the next start.
+    # All that the spool holds, in order. One that the verifier refuses stays, and is not offered
+    # again before the next start; one that it stumbles over waits for the round after the next.
     def _drain(self, link, key, spool):
-        names = [name for name in spool.names() if name not in self._refused]
+        names = [name for name in spool.names() if name not in self._refused + self._stumbled]
+        self._stumbled = []
         if names:
             print("troth: %d reports wait, %d were dropped" % (len(names), spool.dropped()))
         sent = {}
         for name in names:
             evidence = spool.read(name)
-            answer = yield from link.deliver(evidence)
+            try:
+                answer = yield from link.deliver(evidence)
+            except Trouble as err:
+                if err.code != "http.status" or err.wait_s:
+                    raise
+                print("troth: [%s] %s" % (err.code, err.text))
+                self._stumbled.append(name)
+                continue
             if answer in (ACCEPTED, LATE):
                 sent[sha256(evidence).digest()] = name
             else:
                 print("troth: [spool.refused] %s" % (link.why or "its claims-set is not known"))
                 self._refused.append(spool.demote(name))
-            if len(sent) == _BATCH or name == names[-1]:
-                for digest in (yield from _confirmed(link, key, list(sent))) if sent else ():
-                    if digest in sent:
-                        spool.free(sent.pop(digest))
-                sent = {}
+            if len(sent) == _BATCH:
+                yield from _let_go(link, key, spool, sent)
+        if sent:
+            yield from _let_go(link, key, spool, sent)
+
+
+# What the verifier signs that it has on disk leaves the spool.
+def _let_go(link, key, spool, sent):
+    for digest in (yield from _confirmed(link, key, list(sent))):
+        if digest in sent:
+            spool.free(sent[digest])
+    sent.clear()
 
 
 def _confirmed(link, key, digests):
