@@ -28,6 +28,7 @@ class Client(aiomqtt.Client):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._client.manual_ack_set(True)
+        self.pending_calls_threshold = 1000  # answers on their way are no cause for alarm
 
     def done_with(self, message: aiomqtt.Message) -> None:
         """The broker may forget it."""
