@@ -115,7 +115,7 @@ def test_list_and_show_tell_every_chip() -> None:
 
 def blank(chip: Chip) -> work.State:
     """What espefuse says of a new chip, as far as the plan asks."""
-    state: work.State = {"MAC": {"value": "7c:df:a1:00:00:01 (OK)"}}
+    state: work.State = {"MAC": {"value": "7c:df:a1:00:00:01 (OK)", "raw_value": "0x0"}}
     for step in plan(chip, images(chip)):
         for mark in step.marks:
             zeros = "0x" + "00" * (chip.digest_bytes if mark.kind in ("secret", "digest") else 1)
@@ -228,6 +228,32 @@ def test_nothing_but_the_word_burns_a_real_chip(bench: Path, typed: str) -> None
     assert "verify-signature" in log, "all that can fail without harm comes first"
     assert "burn" not in log
     assert "protect" not in log
+
+
+def test_the_last_step_is_not_read_back_and_what_a_home_derives_again_does_not_stay(
+    bench: Path,
+) -> None:
+    keys, target = bench / "keys", work.Target(load_chip("esp32c3"), bench / "keys")
+    keys.mkdir()
+    (keys / "boot-digest.bin").write_bytes(bytes(range(32)))
+    (keys / "flash-key.bin").write_bytes(bytes(32))
+    (bench / MASTER).parent.mkdir(parents=True)
+    (bench / MASTER).write_bytes(bytes(range(32)))
+    (bench / MASTER).chmod(0o600)
+    state = blank(target.chip)
+    for step in steps_of("esp32c3"):
+        if step.name != "seal":
+            show(target, step, state)
+    (bench / "state.json").write_text(json.dumps(state))
+    done = at_port(bench, "BURN\n")
+    assert done.exception is None, done.output
+    said = json.loads((keys / "unit.json").read_text())
+    secret = open_ring(bench / MASTER).secret(bytes.fromhex(said["mac"]))
+    assert said["key"] == mac_key_id(secret).hex()
+    assert not (keys / "hmac-key.bin").exists()
+    last = [line for line in (bench / "log").read_text().splitlines() if "summary" not in line][-1]
+    assert last.endswith("burn-efuse ENABLE_SECURITY_DOWNLOAD 1")
+    assert bytes.fromhex(said["fuses"])[16] >> 5 & 1, "and yet the record has it"
 
 
 def test_a_chip_that_does_not_show_what_was_burned_stops_the_line(bench: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..factory.hardening import board_document, chip_ids, images, load_chip, plan
+from ..factory.hardening import HMAC_KEY, board_document, chip_ids, images, load_chip, plan
 from ..trouble import Trouble
 from . import hmac_key
 from .output import json_option, print_json, wants_json
@@ -178,10 +178,11 @@ def _walk(
     flash = _files(target, given, boot_key)
     steps, state = plan(chip, flash), work.read_state(target)
     work.settle_folder(target, steps, state)
-    _derive(target, state)
+    derived = _derive(target, state)
     ask = _ask if port else _no_question
     done, state = work.harden(target, steps, state, ask, only)
-    work.write_unit(target, steps, state)
+    if work.write_unit(target, steps, state) and port and derived:
+        (folder / HMAC_KEY).unlink()  # the home derives it again whenever it is needed
     _tell(chip, done, state)
 
 
@@ -204,7 +205,7 @@ def _files(
     return tuple(one for one in images(target.chip) if (target.folder / one.plain).is_file())
 
 
-def _derive(target: Target, state: State) -> None:
+def _derive(target: Target, state: State) -> bool:
     """In a home the HMAC key is the one under which the verifier will know this chip."""
     from ..factory.harden import mac_of, write_hmac_key
     from ..factory.keys import open_ring
@@ -212,8 +213,10 @@ def _derive(target: Target, state: State) -> None:
 
     root = click.get_current_context().find_root().obj or {}
     master = find_home(root.get("home")) / MASTER
-    if target.chip.hmac and master.is_file():
-        write_hmac_key(target.folder, open_ring(master).secret(mac_of(state)))
+    if not target.chip.hmac or not master.is_file():
+        return False
+    write_hmac_key(target.folder, open_ring(master).secret(mac_of(state)))
+    return True
 
 
 def _no_question() -> None:
