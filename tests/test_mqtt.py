@@ -27,6 +27,7 @@ from agent_server import Authority, authority, server_pem
 from agent_support import AGENT
 from brokers import VERIFIER, Broker, broker
 from emulated import Stage, boards
+from test_cddl import schema
 from test_serve import serving
 from troth.cli import probes
 from troth.core.device import Lifecycle, Profile, Provisioning
@@ -190,6 +191,12 @@ def fresh_handle(place: Place, board: forge.Device) -> bytes | None:
     with place.link(board) as link:
         said = cbor2.loads(drive(link.epoch()))[10]
     return said if said == place.pipeline.epochs.current().nonce else None
+
+
+def test_a_challenge_is_what_the_cddl_says(tmp_path: Path) -> None:
+    with house.new_store(tmp_path) as store:
+        ask = Api(house.pipeline(store)).carrier.ask(BOARDS[1].ueid.hex())
+        schema("challenge").validate_cbor(asyncio.run(ask))
 
 
 @one_broker
