@@ -412,8 +412,7 @@ def test_it_starts_is_heard_and_meets_what_a_hardened_board_must(
     release(home, folder / "app-signed.bin", product, "1.0.0", DEMO / "statement.toml")
     with served(home) as verifier:
         (row,) = troth(home, *words, "--url", verifier["attest"])["boards"]
-        start = ("--hardened", str(folder), "--files", str(folder / "vfs"), "--chip", chip)
-        with running(tmp_path, "--name", name, *start) as boards:
+        with running(tmp_path, "--name", name, "--hardened", str(folder)) as boards:
             assert [board["state"] for board in boards["boards"]] == ["sealed"]
             standing = wait_for(home, name, compliant, 90)
     assert standing.state is State.COMPLIANT, standing

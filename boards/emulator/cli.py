@@ -15,7 +15,7 @@ from typing import Any
 from emulator import control
 from emulator.chips import PROFILES, chip_ids, load_chip
 from emulator.folder import Order
-from emulator.hardened import check_folder, has_hmac
+from emulator.hardened import as_burned
 from emulator.hardware_key import SIGNERS, signer_of
 from emulator.trouble import BOARD, USAGE, Trouble
 
@@ -121,6 +121,7 @@ def _run(asked: argparse.Namespace) -> int:
     if asked.expect:
         raise Trouble("usage.expect", "--expect needs the verifier", "troth emu run ...", USAGE)
     orders = _scenario(asked.scenario) if asked.scenario else _orders(asked)
+    orders = [as_burned(order) for order in orders]
     _check(orders)
 
     def ready(rows: list[dict[str, Any]]) -> None:
@@ -151,7 +152,7 @@ def _orders(asked: argparse.Namespace) -> list[Order]:
     if asked.hardened and asked.n > 1:
         raise Trouble("usage.count", "--hardened is one chip", "leave -n out", USAGE)
     profile = "P2" if asked.hardened else asked.profile
-    signer = signer_of(load_chip(asked.chip), profile, _signer(asked.signer, asked.hardened))
+    signer = signer_of(load_chip(asked.chip), profile, asked.signer)
     return [
         Order(
             name,
@@ -166,11 +167,6 @@ def _orders(asked: argparse.Namespace) -> list[Order]:
         )
         for name in names
     ]
-
-
-def _signer(asked: str | None, hardened: Path | None) -> str | None:
-    """A chip that its line has burned signs with the key that was burned."""
-    return asked or ("efuse-hmac" if hardened and has_hmac(hardened) else None)
 
 
 def _scenario(path: Path) -> list[Order]:
@@ -207,8 +203,7 @@ def _order(row: object, path: Path) -> Order:
         order = replace(order, profile="P2")
     if order.profile not in PROFILES:
         return order  # refused with its own words, with all the others
-    asked = _signer(said.get("signer"), order.hardened)
-    signer = signer_of(load_chip(order.chip), order.profile, asked)
+    signer = signer_of(load_chip(order.chip), order.profile, said.get("signer"))
     return replace(order, signer=signer)
 
 
@@ -240,8 +235,6 @@ def _check(orders: list[Order]) -> None:
             raise Trouble("scenario.key", f"serial {order.serial} is no 24-bit number", "", USAGE)
         if order.fault:
             check_profile(order.fault, order.profile)
-        if order.hardened:
-            check_folder(order.hardened)
         if order.files and not order.files.is_dir():
             raise Trouble("files.missing", f"{order.files} is no directory", "", USAGE)
         if order.app and not order.app.is_file():

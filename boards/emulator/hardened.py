@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import struct
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emulator.chips import Chip
 from emulator.efuse import Fuses, read_fuses
@@ -12,21 +15,26 @@ from emulator.hardware_key import HMAC_UP, keep
 from emulator.image import DESCRIPTOR, build_bootloader
 from emulator.trouble import USAGE, Trouble
 
-_APP, _FUSES, _KEY = "app-signed.bin", "efuse.bin", "hmac-key.bin"
+if TYPE_CHECKING:
+    from emulator.folder import Order
+
+_APP, _FUSES, _KEY, _UNIT = "app-signed.bin", "efuse.bin", "hmac-key.bin", "unit.json"
 _BOOTLOADER = "bootloader-signed.bin"
 
 
-def check_folder(folder: Path) -> None:
-    """Whether a chip and its signed image are there."""
-    missing = [name for name in (_APP, _FUSES) if not (folder / name).is_file()]
+def as_burned(order: Order) -> Order:
+    """The board that its line made of this chip: its kind, its key, and the files that it wrote."""
+    folder = order.hardened
+    if folder is None:
+        return order
+    missing = [name for name in (_APP, _FUSES, _UNIT) if not (folder / name).is_file()]
     if missing:
         what = f"{folder} has no {' and no '.join(missing)}"
         raise Trouble("hardened.missing", what, "troth board harden --virtual DIR", USAGE)
-
-
-def has_hmac(folder: Path) -> bool:
-    """Whether its line burned a key for the HMAC peripheral."""
-    return (folder / _KEY).is_file()
+    chip = json.loads((folder / _UNIT).read_text())["chip"]
+    signer = "efuse-hmac" if (folder / _KEY).is_file() else order.signer
+    files = order.files or (folder / "vfs" if (folder / "vfs").is_dir() else None)
+    return replace(order, chip=chip, profile="P2", signer=signer, files=files)
 
 
 def take_chip(at: Path, chip: Chip, folder: Path) -> None:
@@ -34,7 +42,7 @@ def take_chip(at: Path, chip: Chip, folder: Path) -> None:
     fuses = read_fuses(chip, folder / _FUSES)
     image = (folder / _APP).read_bytes()
     fuses.burn("SECURE_VERSION", (1 << struct.unpack_from("<I", image, DESCRIPTOR + 4)[0]) - 1)
-    if has_hmac(folder):
+    if (folder / _KEY).is_file():
         keep(at / f"efuse-key{_hmac_block(fuses)}.bin", (folder / _KEY).read_bytes())
     (at / _FUSES).write_bytes(fuses.content())
     (at / "app.bin").write_bytes(image)
