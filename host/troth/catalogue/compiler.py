@@ -172,8 +172,10 @@ def _open(missing: frozenset[str]) -> Answer:
     return Answer(Outcome.NOT_SHOWN, tuple(sorted(missing)))
 
 
-def _answer(outcome: Outcome, at: int | None) -> Answer:
-    return Answer(outcome, (), at)
+def _lacks(missing: frozenset[str], at: int | None) -> Answer:
+    """Open as well, until the clock alone may settle it."""
+    given = _open(missing)
+    return given if at is None else Answer(given.outcome, given.missing, at)
 
 
 def _first(now: int, *instants: Any) -> int | None:
@@ -183,7 +185,7 @@ def _first(now: int, *instants: Any) -> int | None:
 
 
 _WORLD = {"lack": _lack, "both": _both, "fold": _fold, "apply": _apply, "open_": _open}
-_WORLD |= {"answer": _answer, "first": _first, "frozenset": frozenset}
+_WORLD |= {"Answer": Answer, "first": _first, "lacks": _lacks, "frozenset": frozenset}
 for _outcome in (Outcome.MET, Outcome.NOT_MET, Outcome.NOT_APPLICABLE):
     _WORLD |= {_outcome.name: Answer(_outcome), f"OUTCOME_{_outcome.name}": _outcome}
 
@@ -210,20 +212,24 @@ def compile_rule(
             f"known = {writer.expression(fresh.tree)}",
             f"if known is False: known = {old!r}",
         ]
-    if turns:
-        body += [f"at = first(now, {', '.join(writer.expression(each.tree) for each in turns)})"]
-    good = ["if known is not True: return open_(known)"] if fresh is not None else []
+    instants = [writer.expression(each.tree) for each in turns]
+    if len(instants) == 1:
+        body += [f"at = {instants[0]}", "if at.__class__ is frozenset: at = None"]
+    elif instants:
+        body += [f"at = first(now, {', '.join(instants)})"]
+    opens = "lacks({}, at)" if turns else "open_({})"
+    good = [f"if known is not True: return {opens.format('known')}"] if fresh is not None else []
     if when is not None:
         body += [
             f"asked = {writer.expression(when.tree)}",
             "if asked is False:",
             *(f"    {line}" for line in good),
             f"    return {_said('NOT_APPLICABLE', turns and (fresh or 'now' in names(when.tree)))}",
-            "if asked is not True: return open_(asked)",
+            f"if asked is not True: return {opens.format('asked')}",
         ]
     body += [
         f"met = {writer.expression(ok.tree)}",
-        "if met.__class__ is frozenset: return open_(met)",
+        f"if met.__class__ is frozenset: return {opens.format('met')}",
         f"if not met: return {_said('NOT_MET', turns)}",
         *good,
         f"return {_said('MET', turns)}",
@@ -234,7 +240,7 @@ def compile_rule(
 
 def _said(outcome: str, turns: object) -> str:
     """One and the same answer, unless it names its instant."""
-    return f"answer(OUTCOME_{outcome}, at)" if turns else outcome
+    return f"Answer(OUTCOME_{outcome}, (), at)" if turns else outcome
 
 
 def compile_expression(expression: Expression, claims: Mapping[str, Claim]) -> Any:

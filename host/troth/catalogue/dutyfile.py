@@ -94,6 +94,7 @@ def read_duty(path: Path, desk: Desk) -> DutyFile:
         ok_text=ok.text,
         turns_text=", ".join(each.text for each in turns),
         fresh_text=fresh.text if fresh else "",
+        of_set=all(desk.claims[name].scope != "device" for name in asked),
         rule=compile_rule(when, ok, turns, desk.claims, fresh=fresh),
         remedies=_remedies(table),
         owed=tuple(_owed(row) for row in _rows(table, "owed")),

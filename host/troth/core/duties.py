@@ -159,6 +159,7 @@ class Duty:
     because: Because  # the sentence of an answer
     turns_text: str = ""
     fresh_text: str = ""  # without it what the rule asks is too old to say anything
+    of_set: bool = False  # asks nothing of the single unit: the clock apart, one answer for a set
 
     def remedy(self, party: Party) -> str:
         """What this party can do about it; another party's remedy is better than silence."""
@@ -242,7 +243,8 @@ def say(facts: Facts, duty: Duty, given: Answer) -> Appraisal:
     until = given.turns
     if given.outcome in _FALLS_SHORT:
         owed_by, owed_because = party.owed(facts, duty, reason)
-        until = first_after(facts.now, until, party.turns(facts, duty))
+        if given.outcome is Outcome.NOT_MET:
+            until = first_after(facts.now, until, party.turns(facts, duty))
         remedy = duty.remedy(owed_by)
     return Appraisal(
         duty=duty.id,

@@ -41,15 +41,24 @@ _KEPT = 65_536  # units, about 1 kB each
 _SETS = 1024
 _SAID = 8192
 _BINDINGS = 4096
-_SETTLED = (Outcome.MET, Outcome.NOT_APPLICABLE)  # say nothing of whose unit it is
+# say nothing of whose unit it is; what is withheld is not-met
+_SETTLED = (Outcome.MET, Outcome.NOT_APPLICABLE, Outcome.NOT_SHOWN)
 _FOREVER = 1 << 62
-_MOVING = ("device", "clock")
 _seen_steady = attrgetter(*(name for name in Observed._fields if f"v.{name}" not in LIVE))
 _LAST = "v.last_evidence"  # the one that every report does move
 _counted = attrgetter(*(name.removeprefix("v.") for name in sorted(LIVE - {_LAST})))
 
 _K = TypeVar("_K")
 _V = TypeVar("_V")
+
+
+@dataclass(frozen=True, slots=True)
+class _Settled:
+    """What every unit is told that reports this set, for as long as the clock lets it stand."""
+
+    since: int
+    until: int
+    told: tuple[Appraisal | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +84,9 @@ class Judge:
     def __init__(self, catalogue: Catalogue, *, keep: int = _KEPT) -> None:
         self.catalogue = catalogue
         self._keep = keep
-        self._moves = tuple(duty.scope in _MOVING for duty in catalogue.duties)
+        self._none = (None,) * len(catalogue.duties)
         self._kept: dict[str, _Kept] = {}
-        self._sets: dict[object, tuple[Appraisal | None, ...]] = {}
+        self._sets: dict[object, _Settled] = {}
         self._said: dict[Appraisal, Appraisal] = {}
         self._bindings: dict[object, tuple[int, int, DutySet]] = {}
         self._lock = Lock()
@@ -158,7 +167,9 @@ class Judge:
     def _answer(self, facts: Facts) -> tuple[list[tuple[Duty, Answer]], tuple[Appraisal, ...]]:
         compared = (facts.d, facts.r, facts.m, facts.f, facts.u.model, facts.u.chip)
         key = (compared, facts.profile, facts.must_show, facts.v.shown_before)
-        settled = self._sets.get(key) or (None,) * len(self._moves)
+        kept = self._sets.get(key)
+        known = kept is not None and kept.since <= facts.now < kept.until
+        settled = kept.told if kept is not None and known else self._none
         moving: list[tuple[Duty, Answer]] = []
         appraisals: list[Appraisal] = []
         for duty, before in zip(self.catalogue.duties, settled, strict=True):
@@ -167,12 +178,13 @@ class Judge:
                 before = self._shared(say(facts, duty, given))
                 moving.append((duty, given))
             appraisals.append(before)
-        if key not in self._sets:
-            found = tuple(
-                None if moves or each.outcome not in _SETTLED else each
-                for each, moves in zip(appraisals, self._moves, strict=True)
+        if not known:
+            told = tuple(
+                each if duty.of_set and each.outcome in _SETTLED else None
+                for each, duty in zip(appraisals, self.catalogue.duties, strict=True)
             )
-            self._remember(self._sets, key, found, _SETS)
+            ends = first_after(facts.now, *(each.until for each in told if each)) or _FOREVER
+            self._remember(self._sets, key, _Settled(facts.now, ends, told), _SETS)
         return moving, tuple(appraisals)
 
     def _binding(self, unit: Registration, now: int) -> tuple[DutySet, int | None]:
