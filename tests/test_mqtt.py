@@ -301,7 +301,7 @@ def test_a_broker_that_restarts_is_found_again_by_both(place: Place, road: Broke
 
 @one_broker
 def test_evidence_waits_for_a_store_that_is_away(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     board = BOARDS[1]
     whole, fails = place.store.record_soon, [StoreUnavailable("full"), StoreUnavailable("full")]
@@ -317,6 +317,9 @@ def test_evidence_waits_for_a_store_that_is_away(
         evidence = board.bundle(drive(link.challenge()))
         assert drive(link.deliver(evidence)) == ACCEPTED, link.why
     assert not fails
+    assert (
+        capfd.readouterr().err.count("error[store.unavailable] full: what boards send waits") == 1
+    )
     assert raws(place.store, board) == [evidence]
 
 

@@ -57,6 +57,7 @@ class Courier:
         self._carrier = carrier
         self._bounds = Bounds(per_s=_PER_S, burst=_BURST)
         self._said = ""
+        self._waits = False
         self.state = "away"  # or connected
 
     async def run(self) -> None:
@@ -94,7 +95,7 @@ class Courier:
                     await client.publish(EPOCH, handle, qos=1, retain=True)
                     published = handle
             except _OUR_FAULT as err:
-                log.warning("no epoch handle: %s", err)
+                self._tell_wait(err)
             await asyncio.sleep(1)
 
     async def _work(self, client: Client) -> None:
@@ -127,10 +128,18 @@ class Courier:
         while True:
             try:
                 carried = await self._carrier.carry(evidence, ueid=ueid)
+                self._waits = False
                 return sha256(evidence).digest() + carried.message
             except _OUR_FAULT as err:
-                log.warning("evidence waits: %s", err)
+                self._tell_wait(err)
                 await asyncio.sleep(1)
+
+    def _tell_wait(self, err: Exception) -> None:
+        """Our own fault: once, until evidence is taken in again."""
+        if not self._waits:
+            self._waits = True
+            code = getattr(err, "code", "server.internal")
+            print(f"error[{code}] {err}: what boards send waits", file=sys.stderr)
 
     def _tell(self, text: str) -> None:
         """Once, not at every try."""
