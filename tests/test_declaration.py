@@ -21,7 +21,8 @@ from troth.core.verdict import judge
 from troth.core.versions import order, within
 from troth.factory import declaration
 from troth.factory.signed import sign_record
-from troth.factory.statement import KEYS, from_map, read_statement, skeleton, to_map
+from troth.factory.statement import KEYS, Key, from_map, read_statement, skeleton, to_map
+from troth.factory.values import Wrong
 from troth.fleet.forecast import Cause, forecast
 from troth.trouble import Trouble
 
@@ -231,6 +232,30 @@ def test_a_mistake_is_refused(tmp_path: Path, line: str, code: str) -> None:
     assert caught.value.code == code
 
 
+_ANY = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(),
+    st.text(max_size=20),
+    st.dates(),
+    st.datetimes(),
+    st.lists(st.text(max_size=5) | st.integers(), max_size=3),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
+
+
+@settings(max_examples=40)
+@given(st.sampled_from([key for section in KEYS.values() for key in section]), _ANY)
+def test_any_value_is_read_as_its_field_wants_it_or_refused(key: Key, value: object) -> None:
+    try:
+        read = key.read(value)
+    except Wrong:
+        return
+    said = {key.field or key.name: list(read) if isinstance(read, tuple) else read}
+    assert getattr(from_map(said), key.field or key.name) == read
+
+
 def test_without_a_model_nothing_is_signed() -> None:
     with pytest.raises(Trouble) as caught:
         declaration.sign(Statement(vdp_ack_days=5), KEY, at=NOW)
@@ -294,6 +319,12 @@ def test_the_walk_from_an_empty_file_to_a_stored_declaration(tmp_path: Path) -> 
     signed = run(tmp_path, "sign", str(file))
     assert signed["said"] == {"models": ["lamp-v1"], "vdp_ack_days": 5}
     assert run(tmp_path, "verify", str(record))["status"] == "in force"
+    pem = tmp_path / "maker.pem"
+    pem.write_bytes((tmp_path / "certs/dev/release.pub").read_bytes())
+    assert run(tmp_path, "verify", str(record), "--key", str(pem))["id"] == signed["id"]
+    pem.write_bytes((tmp_path / "certs/dev/baseline.pub").read_bytes())
+    other = run(tmp_path, "verify", str(record), "--key", str(pem), code=2)
+    assert other == {"code": "declaration.signature"}
     run(tmp_path, "add", str(record))
     run(tmp_path, "add", str(record))
     rows = run(tmp_path, "list")["declarations"]

@@ -73,10 +73,10 @@ def verify(file: Path, key: Path | None) -> int:
     Ends with 5 when it is genuine but expired or still to come.
     """
     from ..factory import declaration
-    from ..factory.keys import read_public_key
+    from ..factory.keys import read_public_pem
 
-    folder, purpose = (key.parent, key.stem) if key else (_keys(), "release")
-    found = declaration.read(read_file(file), read_public_key(folder, purpose))
+    trusted = read_public_pem(key or _keys() / "release.pub")
+    found = declaration.read(read_file(file), trusted)
     _tell(found, {})
     return OK if found.status(int(time.time())) == "in force" else UNKNOWN
 

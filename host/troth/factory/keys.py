@@ -77,7 +77,11 @@ def _read_master(path: Path) -> bytes:
 
 def read_public_key(keys: Path, purpose: str) -> ec.EllipticCurvePublicKey:
     """The public half that this home trusts for a purpose: `release.pub`, ..."""
-    path = keys / f"{purpose}.pub"
+    return read_public_pem(keys / f"{purpose}.pub")
+
+
+def read_public_pem(path: Path) -> ec.EllipticCurvePublicKey:
+    """Any public P-256 key. Raises Trouble `key.missing` or `key.kind`."""
     try:
         key = serialization.load_pem_public_key(path.read_bytes())
     except OSError as err:
