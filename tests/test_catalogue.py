@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import random
 import typing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from troth.catalogue import dutyfile, load, run_tests
+from troth.catalogue import bundled, dutyfile, load, run_tests
 from troth.catalogue.loader import HERE, Loaded
 from troth.core.claims import DeviceClaims
 from troth.core.device import Observed, Registration
@@ -134,6 +135,12 @@ def test_the_digest_names_exactly_this_text(tmp_path: Path) -> None:
     claims = folder / "claims.yaml"
     claims.write_text(claims.read_text() + "# one more word\n")
     assert load(folder).catalogue.digest != LOADED.catalogue.digest
+
+
+def test_what_runs_is_what_was_tested_though_the_tests_are_left_unread() -> None:
+    for whole, shipped in zip(DUTIES, bundled().duties, strict=True):
+        assert replace(shipped, rule=whole.rule, because=whole.because) == whole
+    assert bundled().digest == LOADED.catalogue.digest
 
 
 # --- what the loader refuses ------------------------------------------------------------------

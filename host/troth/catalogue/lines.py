@@ -37,13 +37,17 @@ class Table(dict[str, Any]):
         return Trouble(code, f"{self.path.name}:{line}: {what}", why=f"{self.path}:{line}", fix=fix)
 
 
-def read(path: Path, tell: Tell | None = None) -> Table:
+def read(path: Path, tell: Tell | None = None, *, until: str = "") -> Table:
     """Read one file that must hold one mapping; anything else is Trouble with its line.
 
-    With `tell` the flaws that do not hide the rest are told, not raised.
+    With `tell` the flaws that do not hide the rest are told, not raised. What comes from the
+    key `until` on is left unread.
     """
     try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
+        text = path.read_text(encoding="utf-8")
+        if until:
+            text = text.partition(f"\n{until}:\n")[0]
+        node = yaml.compose(text, Loader=_Loader)
     except OSError as err:
         raise Trouble("duty.file", f"cannot read {path.name}", why=str(err.strerror)) from err
     except RecursionError as err:

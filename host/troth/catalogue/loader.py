@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -31,16 +31,21 @@ class Loaded:
     provisions: Mapping[str, Provisions]
 
 
-def load(folder: Path = HERE, packs: Sequence[Path] = ()) -> Loaded:
+def load(folder: Path = HERE, packs: Sequence[Path] = (), *, tests: bool = True) -> Loaded:
     """Load claims.yaml, duties, regimes and provisions of a folder, and of packs on top of it.
 
     Trouble at the first flaw. A pack asks the names that are there and never takes a built-in id.
+    Without `tests` those of the folder's own duties are left unread; those of packs never are.
     """
     claims = read_claims(folder / "claims.yaml")
     headers = _headers((folder, *packs))
     provisions = _provisions((folder, *packs), headers)
     desk = Desk(Engine(claims), claims, headers, provisions)
-    files = tuple(read_duty(path, desk) for path in _duties((folder, *packs)))
+    own = desk if tests else replace(desk, tests=False)
+    files = tuple(
+        read_duty(path, own if path.is_relative_to(folder) else desk)
+        for path in _duties((folder, *packs))
+    )
     duties = tuple(file.duty for file in files)
     regimes = tuple(build_regime(header, duties) for header in headers.values())
     return Loaded(Catalogue(duties, regimes, _digests((folder, *packs))), files, claims, provisions)
@@ -49,7 +54,7 @@ def load(folder: Path = HERE, packs: Sequence[Path] = ()) -> Loaded:
 @cache
 def bundled(packs: tuple[str, ...] = ()) -> Catalogue:
     """The catalogue that comes with Troth, and the operator's own packs; loaded once."""
-    return load(packs=tuple(Path(pack) for pack in packs)).catalogue
+    return load(packs=tuple(Path(pack) for pack in packs), tests=False).catalogue
 
 
 def digest(packs: tuple[str, ...] = ()) -> str:
