@@ -109,16 +109,25 @@ def _nats(made: Broker) -> list[str]:
     ):
         assert there in said
         said = said.replace(there, here)
-    one = re.search(r'(?m)^    \{\n      user: "027cdfa1000001".*?^    \}\n', said, re.DOTALL)
-    assert one
-    every = "".join(
-        one[0].replace("027cdfa1000001", user).replace("of this board", word)
-        for user, word in made.passwords.items()
-        if user != VERIFIER
-    )
+    lines = said.splitlines(keepends=True)
+    at = next(i for i, line in enumerate(lines) if "of this board" in line)
+    example = lines[at].replace("of this board", "word").strip()
+    assert _nats_lines(made, {"027cdfa1000001": "word"}).strip() == example
+    lines[at] = _nats_lines(made, made.passwords)
     config = made.at / "nats.conf"
-    config.write_text(said.replace(one[0], every))
+    config.write_text("".join(lines))
     return [str(NATS), "-c", str(config)]
+
+
+def _nats_lines(made: Broker, passwords: Mapping[str, str]) -> str:
+    """The boards' lines, as the page has them made."""
+    found = re.search(r"(?m)^\$ (awk .*) certs/dev/mqtt\.passwords$", PAGE.read_text())
+    assert found
+    boards = made.at / "mqtt.passwords"
+    kept = (f"{user}:{word}\n" for user, word in passwords.items() if user != VERIFIER)
+    boards.write_text("".join(kept))
+    argv = ["/bin/sh", "-c", f"{found[1]} {boards}"]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout
 
 
 def _free_port() -> int:
