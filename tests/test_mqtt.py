@@ -24,7 +24,7 @@ from cryptography.hazmat.primitives import serialization
 import forge
 import house
 from agent_server import Authority, authority, server_pem
-from agent_support import AGENT
+from agent_support import AGENT, MAC, FakeBoard, plug_in
 from brokers import VERIFIER, Broker, broker
 from emulated import Stage, boards
 from test_cddl import schema
@@ -33,7 +33,8 @@ from troth.cli import probes
 from troth.core.device import Lifecycle, Profile, Provisioning
 from troth.core.freshness import Freshness
 from troth.factory.home import make_home
-from troth.factory.serial import Board, quiet
+from troth.factory.serial import Board as SerialBoard
+from troth.factory.serial import quiet
 from troth.ingest.broker import find_broker
 from troth.ingest.http import Api
 from troth.ingest.mqtt import Courier
@@ -43,7 +44,11 @@ from troth.store import DeviceRow, KeyRow, Store, StoreUnavailable
 from troth.trouble import Trouble
 from troth_agent import Trouble as AgentTrouble
 from troth_agent import receipt
+from troth_agent.away import Away
+from troth_agent.board import Board
+from troth_agent.keys import soft
 from troth_agent.link import ACCEPTED, REFUSED, WANTED, connection, mqtt
+from troth_agent.spool import Spool
 
 BOARDS = {seed: forge.Device(seed) for seed in (1, 2)}
 PASSWORDS = {VERIFIER: "verifier's word"} | {
@@ -52,6 +57,8 @@ PASSWORDS = {VERIFIER: "verifier's word"} | {
 # emulated boards of these serial numbers, and what their settings choose
 ON_THE_VM = {"asks": "02543204000001", "sleeps": "02543204000002"}
 CHOSEN: dict[str, dict[str, Any]] = {"asks": {}, "sleeps": {"fresh": "epoch", "spool": True}}
+AGENT_HERE = "02" + MAC.hex()  # the agent on CPython
+PASSWORDS[AGENT_HERE] = "word of the agent"
 PASSWORDS |= {ueid: f"word of {name}" for name, ueid in ON_THE_VM.items()}
 _POINT = house.ear_key().public_key().public_numbers()
 POINT = _POINT.x.to_bytes(32, "big") + _POINT.y.to_bytes(32, "big")
@@ -299,6 +306,42 @@ def test_a_broker_that_restarts_is_found_again_by_both(place: Place, road: Broke
     assert not place.store.rejections()
 
 
+def test_what_a_broker_acknowledged_and_lost_is_sent_again(
+    place: Place, road: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake = plug_in(FakeBoard())
+    fake.nvs["troth", "tls"] = 13
+    device = enrol_agent(place.store)
+    (tmp_path / "ca.der").write_bytes(place.der)
+    settings = {"oemid": b"abc", "hwmodel": "lamp", "swname": "lamp", "swversion": "1.0.0"}
+    settings |= {"interval_s": 4, "scheme": "mqtts", "url": road.url, "ca": "/ca.der"}
+    settings |= {"password": PASSWORDS[AGENT_HERE], "fresh": "epoch", "spool": True}
+    here, agent = Board(settings | {"receipt_key": POINT}, str(tmp_path)), Away()
+    with place.serving():
+        eventually(lambda: fresh_handle(place, BOARDS[1]))
+        drive(agent.report(here, soft.create))
+    with monkeypatch.context() as patch:
+        patch.setattr(connection, "_TIMEOUT_MS", 300)
+        with pytest.raises(AgentTrouble, match="does not answer"):
+            drive(agent.report(here, soft.create))
+    assert len(Spool(here.root).names()) == 1
+    road.lose_all()
+    with place.serving():
+        eventually(lambda: fresh_handle(place, BOARDS[1]))
+        drive(agent.report(here, soft.create))
+    assert not Spool(here.root).names()
+    assert len(place.store.evidences(device)) == 3
+    assert not place.store.rejections()
+
+
+def enrol_agent(store: Store) -> str:
+    key, ident = soft.create(), store.new_device_id()
+    row = DeviceRow(ident, "agent", AGENT_HERE, MAC.hex(), "lamp", "esp32c3", Lifecycle.ACTIVE)
+    store.enroll(row, KeyRow(key.kid, ident, AGENT_HERE, key.public), at=wall_clock())
+    store.add_provisioning(ident, Provisioning(wall_clock(), Profile.P0, "00" * 20, bytes(32)))
+    return ident
+
+
 @one_broker
 def test_evidence_waits_for_a_store_that_is_away(
     place: Place, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
@@ -405,7 +448,7 @@ def test_emulated_boards_report_and_are_given_receipts(place: Place, tmp_path: P
         asks, sleeps = (enrolled(stage, place.store, name) for name in ON_THE_VM)
         eventually(lambda: len(place.store.evidences(asks)) > 1, 60)
         eventually(lambda: len(place.store.evidences(sleeps)) > 1, 60)
-        with quiet(), Board.open(stage.port("sleeps"), restart=True) as board:
+        with quiet(), SerialBoard.open(stage.port("sleeps"), restart=True) as board:
             assert board.ask(SPOOLED) == {"left": 0}, "every report was confirmed at once"
     assert not place.store.rejections()
     freshness = {id: {row.freshness for row in place.store.evidences(id)} for id in (asks, sleeps)}
@@ -430,7 +473,7 @@ def scenario(place: Place, at: Path) -> str:
 
 def enrolled(stage: Stage, store: Store, name: str) -> str:
     """Enrol an emulated board, then let it go."""
-    with quiet(), Board.open(stage.port(name), restart=True) as board:
+    with quiet(), SerialBoard.open(stage.port(name), restart=True) as board:
         said = board.agent("enroll()")
         board.reset()
     ident, ueid = store.new_device_id(), "02" + said["mac"]
