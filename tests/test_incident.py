@@ -27,7 +27,7 @@ from troth.core.incident import (
     owed,
 )
 from troth.core.verdict import judge
-from troth.fleet import clock
+from troth.fleet import bundle, clock, proof
 from troth.fleet.forecast import Cause, forecast
 from troth.fleet.words import iso
 from troth.store import IncidentRow, StepRow
@@ -193,6 +193,22 @@ def test_the_clock_alone_turns_the_state_and_the_forecast_told_so(fleet: Standin
     assert [(row.subject_kind, row.appraisal.outcome, row.since) for row in found] == [
         ("maker", Outcome.NOT_MET, due)
     ]
+
+
+def test_a_case_taken_elsewhere_holds_what_the_maker_owes_for_his_other_models(
+    fleet: Standing,
+) -> None:
+    before = proof.references(fleet.store, NOW)
+    other = Incident("i-1", Kind.EXPLOITED, "seen", ("cam-s3",), NOW - 10 * DAY)
+    open_one(fleet, other)
+    assert proof.references(fleet.store, NOW) != before
+    row = fleet.store.device("therm-v2-01")
+    assert row is not None
+    case = bundle.make(fleet.store, fleet.policy, fleet.catalogue, row, now=NOW)
+    said = json.loads(bundle._unpack(case)["verdicts/000000000001.json"])
+    clocks = {each["duty"]: each["outcome"] for each in said["duties"]}
+    assert clocks["vuln.exploited-clock"] == "not-met"
+    assert {each.fate for each in bundle.check(case).verdicts} == {bundle.Fate.SAME}
 
 
 # --- the command line -------------------------------------------------------------------------

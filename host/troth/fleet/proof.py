@@ -13,7 +13,7 @@ from typing import Any
 from .. import __version__
 from ..core.duties import Appraisal, Clause
 from ..core.verdict import Catalogue, Regime, Verdict
-from ..store import Store
+from ..store import IncidentRow, Store
 from .words import iso
 
 ENGINE = f"troth {__version__}"
@@ -78,8 +78,13 @@ def _texts(clause: Clause) -> tuple[object, ...]:
     return (clause.provision, clause.condition, *weight)
 
 
+def _opened(row: IncidentRow) -> bytes:
+    said = row.incident
+    return repr((said.id, said.kind, said.title, said.models, said.aware, said.flaw)).encode()
+
+
 def references(store: Store, as_of: int) -> str:
-    """The version of the reference set: every signed record that was there by then."""
+    """The version of the reference set: every record, feed and incident that was there by then."""
     records = [(row.added, "release", row.record) for row in store.releases()]
     records += [
         (row.release.withdrawn or 0, "withdrawal", row.withdrawal)
@@ -90,6 +95,10 @@ def references(store: Store, as_of: int) -> str:
         records += [(row.at, "statement", row.record) for row in store.statements(model)]
     records += [(row.at, "baseline", row.record) for row in store.baselines(None, None)]
     records += [(row.waiver.created, "waiver", row.record) for row in store.waivers()]
+    records += [(row.added, f"feed {row.at}", row.digest.encode()) for row in store.every_feed()]
+    for case in ("", *(row.incident.id for row in store.incidents())):
+        records += [(row.added, "step", repr(row).encode()) for row in store.incident_steps(case)]
+    records += [(row.added, "incident", _opened(row)) for row in store.incidents()]
     told = sorted(
         f"{at} {kind} {hashlib.sha256(record).hexdigest()}"
         for at, kind, record in records

@@ -47,8 +47,10 @@ def _of(table: Any, device: str, model: str | None) -> list[Any]:
     match table.name:
         case "devices":
             return [columns.id == device]
-        case "releases" | "statements":
+        case "releases":
             return [columns.model == model]
+        case "statements":
+            return []  # what a maker owes for one model, he owes for all that he states
         case "withdrawals":
             return [columns.release.in_(mine)]
         case "baselines" | "waivers":
@@ -62,5 +64,6 @@ def _of(table: Any, device: str, model: str | None) -> list[Any]:
         case "challenges":
             return [columns.session.in_(sent.with_only_columns(reports.c.session))]
         case "feeds":
-            return [or_(columns.subject.in_(["", model or ""]), columns.subject.in_(mine))]
+            everybodys = or_(columns.subject == "", columns.kind == "contact")
+            return [or_(everybodys, columns.subject == model, columns.subject.in_(mine))]
     return [columns.device == device] if "device" in columns else []

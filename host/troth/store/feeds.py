@@ -33,6 +33,12 @@ def current(conn: Connection) -> tuple[FeedRow, ...]:
     return tuple(FeedRow(**row._mapping) for row in conn.execute(asked))
 
 
+def every(conn: Connection) -> tuple[FeedRow, ...]:
+    """All that were ever brought, oldest first."""
+    asked = select(*(_feeds.c[name] for name in FeedRow._fields)).order_by(_feeds.c.id)
+    return tuple(FeedRow(**row._mapping) for row in conn.execute(asked))
+
+
 def document(conn: Connection, ident: int) -> bytes:
     asked = select(_feeds.c.document).where(_feeds.c.id == ident)
     return zlib.decompress(conn.execute(asked).scalar_one())

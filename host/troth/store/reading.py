@@ -77,6 +77,10 @@ class Reading:
         """The one key with this key id, revoked or not."""
         return self._read(lambda conn: registry.key(conn, kid))
 
+    def keys_in_force(self, algorithm: int) -> int:
+        """How many devices answer with a key of this algorithm."""
+        return self._read(lambda conn: registry.keys_in_force(conn, algorithm))
+
     def owners(self, device: str) -> tuple[int, int]:
         """How many devices claim this one's ueid, and how many its current public key."""
         return self._read(lambda conn: registry.owners(conn, device))
@@ -130,6 +134,10 @@ class Reading:
     def feeds(self) -> tuple[FeedRow, ...]:
         """The last of each kind, source and subject."""
         return self._read(feeds.current)
+
+    def every_feed(self) -> tuple[FeedRow, ...]:
+        """All that were ever brought, oldest first."""
+        return self._read(feeds.every)
 
     def feed_document(self, ident: int) -> bytes:
         """What one feed brought, as it was normalised."""
