@@ -174,3 +174,26 @@ def test_what_a_product_is_its_maker_declares() -> None:
         network_equipment=True,
     )
     assert every.traits == set(TRAITS)
+
+
+@pytest.mark.parametrize(
+    ("trait", "duty", "provision"),
+    [
+        ("money", "boot.secure-boot", "GEC-8"),
+        ("personal-data", "data.erase", "DLM-1"),
+        ("children", "data.sensors-declared", "GEC-7"),
+    ],
+)
+def test_parts_two_and_three_of_en_18031_are_for_those_products(
+    trait: str, duty: str, provision: str
+) -> None:
+    found = [
+        each for each in REGIME.lines if (each.duty, each.clause.provision) == (duty, provision)
+    ]
+    (one,) = found
+    assert force(one, REGIME, UNIT, NOW) is Force.SUPPORTS
+    such = replace(UNIT, traits=frozenset({trait}))
+    assert force(one, REGIME, such, NOW) is Force.BINDS
+    assert (
+        duty in duty_set(CATALOGUE, such, NOW).mandatory - duty_set(CATALOGUE, UNIT, NOW).mandatory
+    )

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 
 from ..core.duties import Duty, Status
-from ..core.verdict import Line, Regime
+from ..core.verdict import Line, Regime, decides
 from .coverage import coverage, place
 from .loader import Loaded, load
 from .provisionfile import Provisions
@@ -171,10 +171,11 @@ def _duties(ids: Iterable[str]) -> str:
 def _counts(regime: Regime, lines: list[Line]) -> str:
     """From when the line decides a unit's state, if it ever does."""
     first = lines[0]
-    decided = any(line.clause.decides for line in lines) and first.clause.status == "mandatory"
-    if not decided or not regime.binding:
+    if not any(map(decides, lines)) or not regime.binding:
         return "-"
     since = f"from {_day(first.since or regime.in_force)}"
+    if first.clause.traits:
+        since += f", for {' '.join(sorted(first.clause.traits))}"
     return f"{since}, units placed from then" if first.placed_from else since
 
 

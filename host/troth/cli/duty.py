@@ -101,6 +101,8 @@ def show(ident: str, packs: tuple[Path, ...]) -> int:
     if duty.when_text:
         print(f"  when     {duty.when_text}")
     print(f"  met if   {duty.ok_text}")
+    if duty.fresh_text:
+        print(f"  while    {duty.fresh_text}")
     if duty.turns_text:
         print(f"  turns at {duty.turns_text}")
     print(f"  owed by  {duty.party.value}", end="")
@@ -117,7 +119,7 @@ def show(ident: str, packs: tuple[Path, ...]) -> int:
                 clause.provision + ("*" if clause.confidence == "low" else ""),
                 clause.status.value,
                 "decides" if clause.decides else "supports",
-                clause.condition,
+                clause.condition + (f"; {clause.severity.value}" if clause.severity else ""),
             )
             for clause in duty.clauses
         ),
@@ -230,6 +232,7 @@ def _document(duty: Duty) -> dict[str, Any]:
         "scope": duty.scope,
         "when": duty.when_text,
         "ok": duty.ok_text,
+        "fresh": duty.fresh_text,
         "turns": duty.turns_text,
         "remedies": {party.value: remedy for party, remedy in duty.remedies},
         "clauses": [
@@ -240,6 +243,8 @@ def _document(duty: Duty) -> dict[str, Any]:
                 "status": clause.status.value,
                 "decides": clause.decides,
                 "condition": clause.condition,
+                "traits": sorted(clause.traits),
+                "severity": (clause.severity or duty.severity).value,
                 "confidence": clause.confidence,
             }
             for clause in duty.clauses
