@@ -215,3 +215,111 @@ def test_a_registration_of_nothing_is_judged_without_an_error() -> None:
     found = {each.duty: each.outcome for each in verdict.appraisals}
     assert found["ident.model-known"] is Outcome.NOT_SHOWN
     assert Outcome.ERROR not in found.values()
+
+
+def test_a_board_whose_maker_says_all_and_whose_feeds_are_fresh_leaves_nothing_open() -> None:
+    facts = sold("uk", factory_state=False, **APPLICATION)
+    said = replace(facts.m, **DECLARED)
+    facts = facts._replace(m=said, f=replace(facts.f, **FEEDS), v=facts.v._replace(skew_s=0))
+    open_ = {
+        each.duty: each.because
+        for each in judge(facts, CATALOGUE).appraisals
+        if each.outcome not in (Outcome.MET, Outcome.NOT_APPLICABLE)
+    }
+    assert open_ == {}
+
+
+APPLICATION: dict[str, object] = {
+    "password_state": "unique",
+    "has_network_login": True,
+    "lockout": "backoff",
+    "net_config": True,
+    "config_write_auth": True,
+    "service_auth": ("certificate",),
+    "auth_algs": ("ES256",),
+    "services": ("https",),
+    "listeners": ("443/tcp",),
+    "links": ("https", "mqtts"),
+    "links_verified": True,
+    "tls_min": "1.2",
+    "ble_on": True,
+    "ble_pairing": "lesc",
+    "auto_update": True,
+    "update_last_check": NOW - DAY,
+    "telemetry": ("temperature",),
+    "sensors": ("temperature",),
+    "location_present": True,
+    "erase_supported": True,
+    "factory_reset": True,
+    "log_on": True,
+    "cfg_survived_reboot": True,
+    "wifi_joined": True,
+    "wifi_auth": "wpa3",
+}
+DECLARED: dict[str, object] = {
+    "credential_change": True,
+    "vuln_process_ref": "P-1",
+    "vuln_process_reviewed": NOW - DAY,
+    "advisory_delayed": ("CVE-2",),
+    "eol_notice": True,
+    "archive_url": "https://maker.example/updates",
+    "update_instructions": "https://maker.example/update",
+    "security_updates_free": True,
+    "security_updates_separate": True,
+    "replay_protection": "TLS and a counter",
+    "crypto_agile": True,
+    "crypto_algs": ("ES256",),
+    "declared_ports": ("443/tcp",),
+    "declared_sensors": ("temperature",),
+    "declared_telemetry": ("temperature",),
+    "unauth_disclosure_ref": "R-3",
+    "default_profile_digest": "cf" * 32,
+    "local_function": True,
+    "erase_instructions": "https://maker.example/erase",
+    "personal_data": True,
+    "privacy_notice_url": "https://maker.example/privacy",
+    "dpia_ref": "D-1",
+    "location_declared": True,
+    "location_basis": "contract",
+    "risk_ref": "R-1",
+    "risk_date": NOW - DAY,
+    "fuzz_ref": "F-1",
+    "fuzz_version": "1.0.0",
+    "sdlc_ref": "SSDF 1.1",
+    "guide_urls": ("https://maker.example/guide",),
+    "guide_languages": ("en",),
+    "importer": "Import Ltd",
+    "importer_contact": "Quay 1",
+    "distributor": "Shop Ltd",
+    "checked_by_importer": "C-1",
+    "checked_by_distributor": "C-2",
+    "maker_name": "Maker",
+    "maker_address": "Street 1",
+    "product_type": "lamp",
+    "signatory": "A. Person",
+    "signatory_role": "director",
+    "place": "Delft",
+}
+FEEDS: dict[str, object] = {
+    "vuln_feed_at": NOW - DAY,
+    "vulns_open": (),
+    "vulns_fixable": (),
+    "vulns_fixed": ("CVE-1", "CVE-2"),
+    "vulns_unadvised": ("CVE-2",),
+    "sbom_valid": True,
+    "sbom_missing": (),
+    "sbom_subject_digest": "a1" * 32,
+    "sbom_at": NOW - DAY,
+    "components_eol": (),
+    "component_feed_at": NOW - DAY,
+    "contact_ok": True,
+    "contact_checked": NOW - DAY,
+    "contact_expires": NOW + 300 * DAY,
+    "incident_feed_at": NOW - DAY,
+    "exploited_count": 1,
+    "exploited_due": NOW + DAY,
+    "exploited_late": (),
+    "severe_count": 1,
+    "severe_due": NOW + DAY,
+    "severe_late": (),
+}
