@@ -113,6 +113,15 @@ def test_a_key_is_made_in_the_element_once_and_proves_itself(solder: Any) -> Non
     assert key.public == numbers.x.to_bytes(32, "big") + numbers.y.to_bytes(32, "big")
 
 
+def test_the_first_key_may_lie_in_another_slot(solder: Any) -> None:
+    bus = solder(key=bytes(range(1, 33)))
+    key = atecc608.create({"i2c": {"slot": 3}})
+    assert list(json.loads(bus.kept)["keys"]) == ["0", "3"]
+    assert key.public == atecc608.load({"i2c": {"slot": 3}}).public != atecc608.load().public
+    for slot in (16, -1, "0", None):
+        assert code_of(lambda slot=slot: atecc608.load({"i2c": {"slot": slot}})) == "signer.i2c"
+
+
 def test_its_signatures_verify_and_no_two_are_the_same(solder: Any) -> None:
     solder(key=bytes(range(1, 33)))
     key = atecc608.load()

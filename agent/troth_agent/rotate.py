@@ -83,7 +83,7 @@ class _InElement:
     def make(self):
         from .keys import atecc608
 
-        slot = 2 if nvs.recall(atecc608.SLOT, 0) == 1 else 1
+        slot = 2 if atecc608.slot_of(self._settings) == 1 else 1
         key = atecc608.make(self._settings, slot)
         nvs.remember(_NEXT, slot)
         return key

@@ -2,7 +2,8 @@
 # codes are those of its predecessor's public data sheet, ATECC508A chapters 6 to 9). It proves that
 # it is attached, not what the firmware says: any code on the board can ask it to sign.
 #
-# "i2c" in /troth.json names the bus and its pins: {"id": 0, "scl": 9, "sda": 8}, all optional.
+# "i2c" in /troth.json names the bus, its pins and the slot of the first key, all optional:
+# {"id": 0, "scl": 9, "sda": 8, "slot": 0}.
 import time
 from hashlib import sha256
 
@@ -13,7 +14,7 @@ from .. import Trouble, cose, nvs
 
 ORIGIN = "secure-element"
 _AT = const(0x60)
-SLOT = "slot"  # of the key in force, in NVS: 0 until the first rotation
+SLOT = "slot"  # of the key in force, in NVS, after the first rotation
 _AWAKE = b"\x04\x11\x33\x43"
 _SLEEP = b"\x01"
 
@@ -161,10 +162,18 @@ def _bus(settings):
         raise Trouble("signer.i2c", "/troth.json: i2c: want an object with id, scl, sda")
 
 
+# Of the key in force: where a rotation put it, else where the first one is.
+def slot_of(settings):
+    first = (settings or {}).get("i2c", {}).get("slot", 0)
+    if not isinstance(first, int) or not 0 <= first < 16:
+        raise Trouble("signer.i2c", "/troth.json: i2c: want a slot from 0 to 15")
+    return nvs.recall(SLOT, first)
+
+
 # The key in force, or that of another slot; None when there is none.
 def load(settings=None, slot=None):
     i2c = _bus(settings)
-    slot = nvs.recall(SLOT, 0) if slot is None else slot
+    slot = slot_of(settings) if slot is None else slot
     public = _session(i2c, lambda element: _look(element, slot))
     return AteccKey(i2c, slot, public) if public else None
 
@@ -182,7 +191,7 @@ def _look(element, slot):
 # Makes the key in the element, once, and proves it.
 def create(settings=None):
     key = load(settings)
-    return proven(key) if key else make(settings, nvs.recall(SLOT, 0))
+    return proven(key) if key else make(settings, slot_of(settings))
 
 
 # A new key in this slot, proven.

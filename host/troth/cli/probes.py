@@ -169,8 +169,7 @@ def _fused(settings: Settings) -> int:
 
     try:
         with Store.open(settings.db) as opened:
-            keys = (key for device in opened.devices() for key in opened.keys(device.id))
-            return sum(key.algorithm == eat.HMAC_256 and key.revoked is None for key in keys)
+            return opened.keys_in_force(eat.HMAC_256)
     except (Trouble, StoreUnavailable):
         return 0
 

@@ -18,6 +18,8 @@ from .keys import key_id
 
 _ANEW = "erase the board's flash and provision it again: it makes a key of its own"
 
+# an element keeps its keys when the flash is erased, and forgets which of them was in force
+_SLOT = 'name a slot of the element that has never been used: "i2c": {"slot": 3} in its troth.json'
 _EUI = "02"
 
 
@@ -101,7 +103,8 @@ def check(store: Store, seen: Seen, kid: bytes, *, rekey: bool) -> DeviceRow | N
     if holder is not None and holder.revoked is not None:
         raise Trouble(
             "key.revoked", "this board's key was replaced or revoked: it comes back no more",
-            why=f"key {kid.hex()}", fix=_ANEW,
+            why=f"key {kid.hex()}",
+            fix=_SLOT if seen.key_origin == "secure-element" else _ANEW,
         )  # fmt: skip
     if row is None:
         return None

@@ -133,6 +133,12 @@ def key(conn: Connection, kid: bytes) -> KeyRow | None:
     return None if row is None else _key(row)
 
 
+def keys_in_force(conn: Connection, algorithm: int) -> int:
+    asked = select(func.count()).select_from(_keys)
+    found = asked.where(_keys.c.algorithm == algorithm, _keys.c.revoked.is_(None))
+    return int(conn.execute(found).scalar_one())
+
+
 def add_key(conn: Connection, row: KeyRow, *, at: int, actor: str) -> KeyRow:
     _by_id(conn, row.device)
     last = conn.execute(
