@@ -81,10 +81,6 @@ class Reading:
         """How many devices answer with a key of this algorithm."""
         return self._read(lambda conn: registry.keys_in_force(conn, algorithm))
 
-    def keys_in_force(self, algorithm: int) -> int:
-        """How many devices answer with a key of this algorithm."""
-        return self._read(lambda conn: registry.keys_in_force(conn, algorithm))
-
     def owners(self, device: str) -> tuple[int, int]:
         """How many devices claim this one's ueid, and how many its current public key."""
         return self._read(lambda conn: registry.owners(conn, device))
