@@ -14,6 +14,7 @@ from troth.catalogue.claims import Claim
 from troth.catalogue.compiler import compile_expression
 from troth.catalogue.engine import UNKNOWN, Engine, Expression
 from troth.catalogue.testing import facts_of
+from troth.core.duties import Duty
 from troth.trouble import Trouble
 
 LOADED = load()
@@ -186,3 +187,23 @@ def test_a_rule_that_loops_or_never_ends_is_refused(text: str, says: str) -> Non
 def test_the_deepest_rule_that_is_read_runs() -> None:
     expression = Engine(CLAIMS).check("d.ap_on == " * 23 + "d.ap_on", "bool")
     assert compile_expression(expression, CLAIMS)(facts_of({"d.ap_on": True}, CLAIMS)) is True
+
+
+CLOCK_RULES = [file.duty for file in LOADED.files if "now" in file.duty.names]
+
+
+@pytest.mark.parametrize("duty", CLOCK_RULES, ids=lambda duty: duty.id)
+def test_until_the_instant_that_it_names_the_clock_alone_changes_nothing(duty: Duty) -> None:
+    rng = random.Random(duty.id)
+    asked = [(name, CLAIMS[name]) for name in duty.names if name != "now"]
+    for _ in range(CASES):
+        share = rng.choice([0.0, 0.2, 0.6])
+        said = {name: _value(claim, rng) for name, claim in asked if rng.random() >= share}
+        given = {name: tuple(v) if isinstance(v, list) else v for name, v in said.items()}
+        facts = facts_of(given, CLAIMS)
+        now = rng.choice([-1, 0, 5, 1_795_392_000, 1_828_483_200])
+        first = duty.rule(facts._replace(now=now))
+        end = first.turns if first.turns is not None and first.turns > now else 1 << 40
+        for later in (now + 1, (now + end) // 2, end - 1):
+            if now < later < end:
+                assert duty.rule(facts._replace(now=later)).outcome is first.outcome, (said, later)
