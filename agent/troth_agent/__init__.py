@@ -9,7 +9,6 @@ from micropython import const
 VERSION = "0.1.0"
 _NONCE_BYTES = const(32)
 _SIGN_MS = const(1000)
-_SLEEPY = const(9)  # failures in a row that a board assumes which forgets them in its sleep
 
 
 # What went wrong, for a machine (`code`) and for a person (`text`), never a secret; and for how
@@ -139,7 +138,7 @@ def once(feed=None):
     _settle()
     from . import loop
 
-    ms = loop.finish(loop.Rounds(_board, _key, _SLEEPY).next(), feed)
+    ms = loop.finish(loop.rounds(_board, _key, True), feed)
     return None if ms is None else ms // 1000
 
 

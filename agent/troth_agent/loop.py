@@ -72,47 +72,51 @@ def deliver(link, evidence, known):
     return message
 
 
-# Report after report. `next` is one of them, as steps, and gives the ms until it is time for
-# another; None from a board that nobody has provisioned.
-class Rounds:
-    def __init__(self, board, key, failures=0):
-        self._board = board
-        self._key = key
-        self._known = None
-        self._failures = failures
-        self._away = None
-
-    def next(self):
+# Report after report, for ever: what it yields is for how long there is nothing to do. It ends on a
+# board that nobody has provisioned; after one report for a board that then sleeps deeply, with the
+# ms until the next. Such a board forgets how often it failed: it does not come sooner than usual.
+def rounds(board, key, once=False):
+    known = away = None
+    failures = interval_ms = 0
+    while True:
         asked_s = 0
         try:
-            now = self._board()
-            self._known = yield from self._report(now)
-            self._failures = 0
-            return now.settings["interval_s"] * 1000
+            now = board()
+            interval_ms = now.settings["interval_s"] * 1000
+            if now.settings["url"] and ("fresh" in now.settings or "spool" in now.settings):
+                if away is None:
+                    away = _away()
+                known = yield from away.report(now, key, known)
+            else:
+                known = yield from report(now, key, known)
+            failures = 0
         except Trouble as err:
             print("troth: [%s] %s" % (err.code, err.text))
             if err.code in _NOT_PROVISIONED and not identity.sealed():
                 return None
+            failures += 1
             asked_s = err.wait_s
         except OSError as err:
             print("troth: [link.io] errno %s" % err.errno)
+            failures += 1
         except MemoryError:
             print("troth: [board.memory] out of memory")
+            failures += 1
         except Exception as err:  # the outermost loop: a board in the field must go on
             print("troth: [agent.error] %s" % type(err).__name__)
+            failures += 1
         gc.collect()
-        self._failures += 1
-        return pause_ms(self._failures, asked_s)
+        ms = pause_ms(failures, asked_s) if failures else interval_ms
+        if once:
+            return max(ms, interval_ms)
+        yield ms
 
-    # Most boards never load what only a board that sleeps or was away needs.
-    def _report(self, now):
-        if not now.settings["url"] or not ("fresh" in now.settings or "spool" in now.settings):
-            return report(now, self._key, self._known)
-        if self._away is None:
-            from . import away
 
-            self._away = away.Away()
-        return self._away.report(now, self._key, self._known)
+# Most boards never load what only a board that sleeps or was away needs.
+def _away():
+    from . import away
+
+    return away.Away()
 
 
 # Between one second and a bound that doubles up to a quarter of an hour, at random so that a fleet
@@ -128,13 +132,10 @@ def run(board, key, feed):
     sealed = identity.sealed()
     if sealed:
         micropython.kbd_intr(-1)
-    rounds = Rounds(board, key)
     while True:
         try:
-            ms = finish(rounds.next(), feed)
-            if ms is None:
-                return
-            sleep(ms, feed)
+            finish(rounds(board, key), feed)
+            return
         except KeyboardInterrupt:
             if not sealed:
                 print("troth: stopped")

@@ -10,18 +10,7 @@ _FEED_MS = const(1000)
 
 
 async def run(board, key, feed):
-    rounds = loop.Rounds(board, key)
-    while True:
-        steps = rounds.next()
-        while True:
-            try:
-                ms = next(steps)
-            except StopIteration as end:
-                ms = end.value
-                break
-            await _rest(ms, feed)
-        if ms is None:
-            return
+    for ms in loop.rounds(board, key):
         await _rest(ms, feed)
 
 
