@@ -100,7 +100,9 @@ def command(
         for breach in ruling.breaches:
             units = plain(", ".join(breach.units), 120)
             print(f"  {breach.provision}  {breach.duty}  {breach.party.value}: {units}")
-    states = Counter(result.states.values())
+    states: Counter[State] = Counter()
+    for each in result.cohorts:
+        states[each.state] += each.size
     found = ", ".join(f"{states[state]} {state.value}" for state in State if states[state])
     print(f"{count(result.units, 'device')}: {found or 'none'}; as of {iso(result.as_of)}")
     return code

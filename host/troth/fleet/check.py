@@ -224,7 +224,7 @@ def fails(result: Check, fail_on: str) -> State:
 
     A silent unit is silent, whatever it failed before; what its model fails, it fails without it.
     """
-    stale = {name for name, state in result.states.items() if state is State.STALE}
+    stale = {name for each in result.cohorts if each.state is State.STALE for name in each.names}
     failing = [
         tally.duty
         for tally in result.tallies

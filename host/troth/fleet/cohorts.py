@@ -13,7 +13,8 @@ from typing import NamedTuple
 from ..core.device import Lifecycle, Registration
 from ..core.duties import Appraisal
 from ..core.verdict import Catalogue, State
-from ..store.fleet import Alike, Member
+from ..store import Store
+from ..store.fleet import Alike, Asked, Key, Member
 from .context import Context
 from .units import NO_MODEL
 
@@ -27,21 +28,38 @@ class Told(NamedTuple):
     since: int | None  # None: for each unit since another instant
 
 
+class Roll:
+    """Who the units are, asked sheet by sheet when somebody wants to know."""
+
+    def __init__(self, store: Store, asked: Asked) -> None:
+        self._store = store
+        self._asked = asked
+        self._known: dict[Key, list[Member]] = {}
+
+    def of(self, key: Key) -> tuple[Member, ...]:
+        if key not in self._known:
+            self._known |= self._store.members(self._asked, key)
+        return tuple(sorted(self._known.get(key, ()), key=lambda member: member.name))
+
+
 @dataclass(frozen=True, slots=True)
 class Cohort:
-    members: tuple[Member, ...]
+    size: int
     model: str
     lifecycle: Lifecycle
     state: State
     regimes: tuple[str, ...]
     mandatory: frozenset[str]
     failing: frozenset[str]
+    subjects: Mapping[str, str]
     registration: Registration | None  # of one of them: no regime tells them apart
     answers: Mapping[str, Told]  # by duty
+    key: Key
+    roll: Roll
 
     @property
-    def size(self) -> int:
-        return len(self.members)
+    def members(self) -> tuple[Member, ...]:
+        return self.roll.of(self.key)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -57,26 +75,33 @@ def cohorts(
     for row in store.shared_intervals(as_of=as_of):
         told = Told(row.appraisal, row.subject_kind, row.subject, row.since)
         shared.setdefault((row.subject_kind, row.subject), {})[row.appraisal.duty] = told
-    found = store.alike(as_of=as_of, only=only, instants=_instants(catalogue))
-    return tuple(_cohort(context, each, shared) for each in found)
+    asked = Asked(as_of, only, _instants(catalogue))
+    roll = Roll(store, asked)
+    return tuple(_cohort(context, each, shared, roll) for each in store.alike(asked))
 
 
 def _cohort(
-    context: Context, alike: Alike, shared: Mapping[tuple[str, str], Mapping[str, Told]]
+    context: Context,
+    alike: Alike,
+    shared: Mapping[tuple[str, str], Mapping[str, Told]],
+    roll: Roll,
 ) -> Cohort:
     answers = {duty: Told(said, "unit", "", None) for duty, said in alike.answers.items()}
     for subject in alike.subjects.items():
         answers.update(shared.get(subject, {}))
     return Cohort(
-        alike.members,
+        alike.size,
         alike.model or NO_MODEL,
         Lifecycle(alike.lifecycle),
         alike.state or State.UNKNOWN,
         alike.regimes,
         alike.mandatory,
-        frozenset(alike.failing),
-        context.unit(alike.members[0].id),
+        alike.failing,
+        alike.subjects,
+        context.unit(alike.one),
         answers,
+        alike.key,
+        roll,
     )
 
 

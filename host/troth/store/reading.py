@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
@@ -228,15 +228,13 @@ class Reading:
         """The answers that hold for what units stand under: releases, models, makers."""
         return self._read(lambda conn: timeline.shared(conn, as_of))
 
-    def alike(
-        self, *, as_of: int | None = None, only: str = "", instants: Sequence[int] = ()
-    ) -> tuple[fleet.Alike, ...]:
-        """All units in groups of those that nothing tells apart but their names.
+    def alike(self, asked: fleet.Asked) -> tuple[fleet.Alike, ...]:
+        """Units in groups of those that nothing tells apart but their names."""
+        return self._read(lambda conn: fleet.alike(conn, asked))
 
-        `only` those of one name, id or model. Of the dates in the registry it counts alone which
-        of these instants they have reached.
-        """
-        return self._read(lambda conn: fleet.alike(conn, as_of, only, instants))
+    def members(self, asked: fleet.Asked, key: fleet.Key) -> dict[fleet.Key, list[fleet.Member]]:
+        """Who the units of such a group are, and of all that hold the same sheet."""
+        return self._read(lambda conn: fleet.members(conn, asked, key))
 
     def judged(self) -> tuple[str, int] | None:
         """Under which rules, and at which generation, everybody was last judged."""

@@ -285,6 +285,12 @@ holdings = Table(
     Column("to", _ID),
     Index(None, "device", "since"),
     Index(
+        "ix_holdings_told",
+        "sheet",
+        sqlite_where=text('"to" IS NULL'),
+        postgresql_where=text('"to" IS NULL'),
+    ),
+    Index(
         "uq_holdings_open",
         "device",
         unique=True,

@@ -124,15 +124,18 @@ def failing_since(
 def _histories(conn: Connection, as_of: int | None, device: str | None) -> Iterator[list[Holding]]:
     """What each unit held up to then, newest first, of those that failed anything by then."""
     last = schema.holdings.alias()
-    asked = (
-        select(_holdings)
-        .join(last, last.c.device == _holdings.c.device)
+    failing = (
+        select(last.c.device)
         .join(_sheets, _sheets.c.id == last.c.sheet)
-        .where(_sheets.c.failing, held_at(last, as_of), _holdings.c.id <= last.c.id)
-        .order_by(*(column.desc() for column in _ORDER))
+        .where(_sheets.c.failing, held_at(last, as_of))
     )
+    asked = select(_holdings).order_by(*(column.desc() for column in _ORDER))
+    if as_of is not None:
+        asked = asked.where(_holdings.c.since <= as_of)
     if device is not None:
-        asked = asked.where(last.c.device == device)
+        asked = asked.where(_holdings.c.device == device)
+        failing = failing.where(last.c.device == device)
+    asked = asked.where(_holdings.c.device.in_(failing))
     rows = (Holding(*row) for row in conn.execute(asked))
     for _, ours in groupby(rows, key=lambda each: each.device):
         yield list(ours)
