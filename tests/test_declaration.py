@@ -313,7 +313,7 @@ def test_the_walk_from_an_empty_file_to_a_stored_declaration(tmp_path: Path) -> 
     new_store(tmp_path).close()
     file, record = tmp_path / "d.toml", tmp_path / "d.cbor"
     run(tmp_path, "new", str(file), "--model", "lamp-v1")
-    assert run(tmp_path, "new", str(file), code=2) == {"code": "declaration.exists"}
+    assert run(tmp_path, "new", str(file), "--model", "x", code=2) == {"code": "declaration.exists"}
     file.write_text(file.read_text().replace("# vdp_ack_days", "vdp_ack_days"))
     assert run(tmp_path, "add", str(file), code=2) == {"code": "declaration.unsigned"}
     signed = run(tmp_path, "sign", str(file))

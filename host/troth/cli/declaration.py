@@ -30,7 +30,7 @@ def command() -> None:
 
 @command.command("new")
 @click.argument("file", type=_FILE)
-@click.option("--model", default="lamp-v1", show_default=True, help="model designation")
+@click.option("--model", required=True, help="model designation, as in troth.json")
 @json_option
 def new(file: Path, model: str) -> None:
     """Write FILE, a declaration to fill: every key is there, commented out and explained."""

@@ -31,7 +31,13 @@ _FOLDER = click.Path(file_okay=False, path_type=Path)
 @click.option("--version", metavar="V", help="the release's version [default: of troth.json]")
 @click.option("--model", help="model designation [default: hwmodel of troth.json]")
 @click.option("--market", "markets", help="comma between several [default: those declared]")
-@click.option("--class", "product_class", default="consumer", show_default=True, help="of product")
+@click.option(
+    "--class",
+    "product_class",
+    type=click.Choice(["consumer", "industrial"]),
+    default="consumer",
+    show_default=True,
+)
 @click.option("--on", "at", type=Instant(), metavar="DATE", help="day of shipping [default: today]")
 @click.option("--sbom", type=_FILE, help="component list, CycloneDX in JSON")
 @click.option("--draft", type=_FOLDER, help="write drafts of the papers into this folder")

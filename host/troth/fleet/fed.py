@@ -30,7 +30,9 @@ class Fed:
         self._incidents = tuple(row.incident for row in store.incidents())
         self._register_at = store.register_at()
         self._max_cvss = policy.max_cvss
-        self._siblings = _siblings(store)
+        # asked of every model's statements: only where a maker's own records need it
+        shared = self._incidents or any(row.kind == "contact" for row in self._rows)
+        self._siblings = _siblings(store) if shared else {}
         self._supposed: dict[str, dict[str, Any]] = {}
         read: dict[int, Any] = before._documents if before else {}
         self._documents: dict[int, Any] = {
