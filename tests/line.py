@@ -45,10 +45,10 @@ def child(at: Path, *argv: str, **env: str) -> Iterator[dict[str, Any]]:
         process.stop()
 
 
-def served(home: Path, *words: str) -> Any:
+def served(home: Path, *words: str, **env: str) -> Any:
     """The verifier of a home; `attest` is where it listens."""
     ports = ("--bind", "127.0.0.1:0", "--pages", "127.0.0.1:0")
-    return child(home, *TROTH, "--home", str(home), "serve", "--json", *ports, *words)
+    return child(home, *TROTH, "--home", str(home), "serve", "--json", *ports, *words, **env)
 
 
 def running(at: Path, *words: str) -> Any:

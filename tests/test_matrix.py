@@ -105,10 +105,12 @@ class Matrix:
         pem.write_bytes((self.certs / "server.pem").read_bytes())
         with pem.open("ab") as file:
             file.write((self.certs / "server.key").read_bytes())
-        os.environ |= {"TROTH_MQTT_USER": VERIFIER, "TROTH_MQTT_PASSWORD": "word"}
+        login = {"TROTH_MQTT_USER": VERIFIER, "TROTH_MQTT_PASSWORD": "word"}
         with (
             broker("mosquitto", self.at, pem, passwords) as road,
-            served(self.home, "--mqtt", road.url, "--mqtt-ca", str(self.certs / "ca.pem")) as said,
+            served(
+                self.home, "--mqtt", road.url, "--mqtt-ca", str(self.certs / "ca.pem"), **login
+            ) as said,
             running(self.at, "--scenario", str(self._scenario())) as boards,
         ):
             self.urls = {"serial": said["attest"], "https": said["attest"], "mqtts": road.url}
@@ -155,3 +157,23 @@ def test_every_board_ends_compliant_and_a_key_can_follow(tmp_path: Path) -> None
             said = troth(matrix.home, *asked)
             assert (said["state"], said["finished"]) == ("compliant", False)
             assert said["old"] != said["new"]
+
+
+if WALKED_ALL:
+
+    def test_a_chip_without_the_peripheral_is_told_so_and_nothing_is_registered(
+        tmp_path: Path,
+    ) -> None:
+        home, files = tmp_path / "home", tmp_path / "files"
+        troth(tmp_path, "init", str(home))
+        files.mkdir()
+        said = {"oemid": 0, "hwmodel": "m", "swname": "m", "swversion": "1", "interval_s": 10}
+        (files / "troth.json").write_text(json.dumps({**said, "signer": "efuse-hmac"}))
+        with running(tmp_path, "--chip", "esp32", "--name", "bare") as boards:
+            port = boards["boards"][0]["port"]
+            (row,) = troth(home, "provision", "--port", port, "--files", str(files), code=6)[
+                "boards"
+            ]
+        assert row["code"] == "agent.signer.absent"
+        assert "esp32 has no HMAC peripheral" in row["what"]
+        assert troth(home, "device", "list")["devices"] == []
