@@ -134,7 +134,7 @@ def test_today_leaves_a_cell_blank_where_the_duty_binds_nobody(fleet: Standing) 
 def test_today_tells_what_is_new_who_is_silent_and_what_was_refused(fleet: Standing) -> None:
     picture = today(fleet.context, fleet.catalogue, now=NOW)
     assert dict(picture.counts)[State.COMPLIANT] == 4
-    assert [unit.row.name for unit in picture.silent] == ["therm-08"]
+    assert [unit.name for unit in picture.silent] == ["therm-08"]
     new = {change.duty.id: [row.name for row in change.devices] for change in picture.newly}
     assert new["boot.files-known"] == ["therm-03", "therm-05"]
     assert {row.code for row in picture.rejections} == {"id.mismatch", "nonce.replayed"}

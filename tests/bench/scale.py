@@ -22,6 +22,7 @@ from figures import Figure, at_most, reported
 import house
 from troth.core.duties import Answer, Facts, Outcome
 from troth.core.verdict import Catalogue
+from troth.fleet.board import today
 from troth.fleet.check import check
 from troth.fleet.clock import judge_everyone
 from troth.fleet.context import Context
@@ -50,23 +51,25 @@ _COPIED = {
 
 
 def measure() -> list[Figure]:
-    small, large = _page_s(SMALL), _page_s(LARGE)
+    (small, _), (large, morning) = _pages_s(SMALL), _pages_s(LARGE)
     return [
         at_most("check.page_100k_s", large, "s", 1.0),
         reported("check.growth_10k_100k", large / small, "x"),
+        reported("today.page_100k_s", morning, "s"),
         reported("judge_again.us_per_unit", _again_us(AGAIN), "us"),
     ]
 
 
-def _page_s(units: int) -> float:
-    """The whole of `troth check`, from an open store to its figures."""
+def _pages_s(units: int) -> tuple[float, float]:
+    """The whole of `troth check`, from an open store to its figures, and the Today page's."""
     with tempfile.TemporaryDirectory() as folder, grown(Path(folder), units) as store:
         context = Context(store, fleet.POLICY)
         context.refresh()
         found, spent = _cpu(lambda: check(context, house.duties(), now=NOW + 60))
         if found.units != units:
             raise RuntimeError(f"{found.units} of {units} units were counted")
-        return spent
+        _, morning = _cpu(lambda: today(context, house.duties(), now=NOW + 60))
+        return spent, morning
 
 
 def _again_us(units: int) -> float:

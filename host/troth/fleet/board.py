@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 from ..core.duties import Duty, Outcome, Party, Severity, Subject
 from ..core.verdict import Catalogue, Regime, State
-from ..store.rows import IntervalRow, RejectionRow
+from ..store.fleet import Member
+from ..store.rows import RejectionRow
+from .cohorts import Cohort, cohorts
 from .context import Context
 from .law import Reading, readings
-from .turned import DAY, Change, Finding, by_duty, findings, fixed, newly_failing
-from .units import Unit, list_units
+from .turned import DAY, Change, Finding, Since, findings, fixed, newly_failing
 from .words import SEVERITIES, STATES_BY_WORST
 
 
@@ -68,7 +69,7 @@ class Today:
     regimes: tuple[Regime, ...]  # that bind some unit
     newly: tuple[Change, ...]
     fixed: tuple[Change, ...]
-    silent: tuple[Unit, ...]
+    silent: tuple[Member, ...]
     findings: tuple[Finding, ...]
     rejections: tuple[RejectionRow, ...]
     catalogue: str
@@ -88,60 +89,62 @@ def today(
 ) -> Today:
     """The morning picture; with `regime`, its duties alone."""
     moment = now if as_of is None else as_of
-    units = list_units(context, as_of=as_of)
-    intervals = context.store.all_intervals(as_of=as_of)
-    models = tuple(sorted({unit.model for unit in units}))
-    rows = _rows(catalogue, regime, units, models, intervals, moment)
+    found = cohorts(context, catalogue, as_of=as_of)
+    fails = context.store.failing_since(as_of=as_of)
+    models = tuple(sorted({each.model for each in found}))
+    rows = _rows(catalogue, regime, found, models, fails, moment)
+    silent = (name for each in found if each.state is State.STALE for name in each.members)
+    shared = context.store.shared_intervals(as_of=as_of)
     return Today(
         as_of=moment,
-        total=len(units),
-        counts=_counts(units),
+        total=sum(each.size for each in found),
+        counts=_counts(found),
         models=models,
         groups=_groups(row for row in rows if row.loud),
         quiet=tuple(row for row in rows if not row.loud),
-        regimes=_bound(catalogue, units),
-        newly=newly_failing(catalogue, units, intervals, moment),
-        fixed=fixed(context, catalogue, units, moment),
-        silent=tuple(unit for unit in units if unit.state is State.STALE),
-        findings=findings(context, catalogue, units, intervals),
+        regimes=_bound(catalogue, found),
+        newly=newly_failing(catalogue, found, fails, moment),
+        fixed=fixed(context, catalogue, found, fails, moment),
+        silent=tuple(sorted(silent, key=lambda member: member.name)),
+        findings=findings(context, catalogue, found, shared),
         rejections=tuple(r for r in context.store.rejections(limit=12) if r.at <= moment),
         catalogue=catalogue.digest,
     )
 
 
-def _counts(units: Iterable[Unit]) -> tuple[tuple[State, int], ...]:
-    tally = Counter(unit.state for unit in units)
+def _counts(found: Iterable[Cohort]) -> tuple[tuple[State, int], ...]:
+    tally: Counter[State] = Counter()
+    for each in found:
+        tally[each.state] += each.size
     order = (State.COMPLIANT, *(state for state in STATES_BY_WORST if state != State.COMPLIANT))
     return tuple((state, tally[state]) for state in order)
 
 
-def _bound(catalogue: Catalogue, units: Iterable[Unit]) -> tuple[Regime, ...]:
-    used = {regime for unit in units for regime in unit.regimes}
+def _bound(catalogue: Catalogue, found: Iterable[Cohort]) -> tuple[Regime, ...]:
+    used = {regime for each in found for regime in each.regimes}
     return tuple(regime for regime in catalogue.regimes if regime.id in used)
 
 
 def _rows(
     catalogue: Catalogue,
     regime: str | None,
-    units: tuple[Unit, ...],
+    found: tuple[Cohort, ...],
     models: tuple[str, ...],
-    intervals: tuple[IntervalRow, ...],
+    fails: Since,
     now: int,
 ) -> list[Row]:
     wanted = _duties_of(catalogue, regime)
-    answers = by_duty(intervals)
-    kinds = [unit.registration for unit in units if unit.registration]
+    kinds = [each.registration for each in found if each.registration]
     rows = []
     for duty in catalogue.duties:
         if wanted is not None and duty.id not in wanted:
             continue
-        cells = tuple(
-            _cell(duty, model, units, answers.get(duty.id, ()), regime, now) for model in models
-        )
+        cells = tuple(_cell(duty, model, found, fails, regime, now) for model in models)
         if any(cell.binds for cell in cells):
             laws = readings(duty, catalogue, kinds, now)
-            owed = _owed(duty, units, answers.get(duty.id, ()))
-            rows.append(Row(duty, cells, tuple(law for law in laws if law.binds), owed))
+            rows.append(
+                Row(duty, cells, tuple(law for law in laws if law.binds), _owed(duty, found))
+            )
     return sorted(rows, key=lambda row: SEVERITIES.index(row.duty.severity))
 
 
@@ -151,62 +154,68 @@ def _duties_of(catalogue: Catalogue, regime: str | None) -> set[str] | None:
     return {line.duty for each in catalogue.regimes if each.id == regime for line in each.lines}
 
 
-def _owed(duty: Duty, units: Iterable[Unit], answers: Iterable[IntervalRow]) -> tuple[Party, ...]:
+def _owed(duty: Duty, found: Iterable[Cohort]) -> tuple[Party, ...]:
     """By whom, most often first: one unit may be the maker's account, another the operator's."""
-    failing = {unit.row.id for unit in units if duty.id in unit.failing}
-    tally = Counter(
-        each.appraisal.owed_by
-        for each in answers
-        if each.appraisal.owed_by
-        and each.appraisal.outcome is Outcome.NOT_MET
-        and (each.subject in failing or each.subject_kind != "unit")
-    )
+    tally: Counter[Party] = Counter()
+    for each in found:
+        answer = each.answers.get(duty.id)
+        if answer and duty.id in each.failing and answer.said.owed_by:
+            tally[answer.said.owed_by] += each.size
     return tuple(party for party, _ in tally.most_common())
 
 
 def _cell(
     duty: Duty,
     model: str,
-    units: tuple[Unit, ...],
-    answers: Iterable[IntervalRow],
+    found: tuple[Cohort, ...],
+    fails: Since,
     regime: str | None,
     now: int,
 ) -> Cell:
     ours = [
-        unit
-        for unit in units
-        if unit.model == model
-        and duty.id in unit.mandatory
-        and (regime is None or regime in unit.regimes)
+        each
+        for each in found
+        if each.model == model
+        and duty.id in each.mandatory
+        and (regime is None or regime in each.regimes)
     ]
-    failing = [unit for unit in ours if duty.id in unit.failing]
-    open_ = _open(ours, answers)
+    failing = [each for each in ours if duty.id in each.failing]
+    open_ = [each for each in ours if _is_open(duty, each)]
     once = duty.subject is not Subject.UNIT
+    many = sum(each.size for each in failing)
     return Cell(
         model=model,
-        binds=len(ours),
-        failing=min(len(failing), 1) if once else len(failing),
-        open=len(open_),
+        binds=sum(each.size for each in ours),
+        failing=min(many, 1) if once else many,
+        open=sum(each.size for each in open_),
         worst=_worst(ours, failing, open_),
         once=once,
-        newly=sum((unit.failing_since or 0) > now - DAY for unit in failing),
+        newly=sum(_newly(duty, each, fails, now) for each in failing),
     )
 
 
-def _open(units: list[Unit], answers: Iterable[IntervalRow]) -> list[Unit]:
-    undecided = {
-        each.subject
-        for each in answers
-        if each.appraisal.outcome in (Outcome.NOT_SHOWN, Outcome.ERROR)
-    }
-    return [unit for unit in units if unit.row.id in undecided or unit.model in undecided]
+def _is_open(duty: Duty, cohort: Cohort) -> bool:
+    answer = cohort.answers.get(duty.id)
+    return answer is not None and answer.said.outcome in (Outcome.NOT_SHOWN, Outcome.ERROR)
 
 
-def _worst(units: list[Unit], failing: list[Unit], open_: list[Unit]) -> State | None:
-    if not units:
+def _newly(duty: Duty, cohort: Cohort, fails: Since, now: int) -> int:
+    """How many of them began to fail it within a day."""
+    answer = cohort.answers.get(duty.id)
+    if answer is None:
+        return 0
+    if answer.subject:
+        since = fails.get((answer.kind, answer.subject, duty.id), 0)
+        return cohort.size if since > now - DAY else 0
+    keys = (("unit", member.id, duty.id) for member in cohort.members)
+    return sum(fails.get(key, 0) > now - DAY for key in keys)
+
+
+def _worst(ours: list[Cohort], failing: list[Cohort], open_: list[Cohort]) -> State | None:
+    if not ours:
         return None
     if failing:
-        silent = all(unit.state is State.STALE for unit in failing)
+        silent = all(each.state is State.STALE for each in failing)
         return State.STALE if silent else State.NON_COMPLIANT
     return State.UNKNOWN if open_ else State.COMPLIANT
 

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from ..core.duties import Duty, Outcome, Subject
 from ..core.verdict import Catalogue
-from ..store.rows import DeviceRow, IntervalRow
+from ..store.fleet import Member
+from ..store.rows import IntervalRow
+from .cohorts import Cohort
 from .context import Context
-from .units import Unit
 from .words import SEVERITIES
 
 DAY = 86_400
+Since = Mapping[tuple[str, str, str], int]  # subject kind, subject, duty
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,8 +23,7 @@ class Change:
     """A duty whose answer turned since yesterday, and on which devices."""
 
     duty: Duty
-    devices: tuple[DeviceRow, ...]
-    at: int
+    devices: tuple[Member, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,56 +38,56 @@ class Finding:
 
 
 def newly_failing(
-    catalogue: Catalogue, units: tuple[Unit, ...], intervals: Iterable[IntervalRow], now: int
+    catalogue: Catalogue, found: Iterable[Cohort], fails: Since, now: int
 ) -> tuple[Change, ...]:
-    """What began to fail within a day."""
-    failing = {(unit.row.id, duty) for unit in units for duty in unit.failing}
+    """What began to fail within a day, by their own reports."""
+    recent = {
+        (subject, duty)
+        for (kind, subject, duty), since in fails.items()
+        if kind == "unit" and since > now - DAY
+    }
+    duties = {duty for _, duty in recent}
     return _changes(
         catalogue,
-        units,
-        [
-            each
-            for each in intervals
-            if each.since > now - DAY and (each.subject, each.appraisal.duty) in failing
-        ],
+        (
+            (duty, member)
+            for each in found
+            for duty in each.failing & duties
+            for member in each.members
+            if (member.id, duty) in recent
+        ),
     )
 
 
 def fixed(
-    context: Context, catalogue: Catalogue, units: tuple[Unit, ...], now: int
+    context: Context, catalogue: Catalogue, found: Iterable[Cohort], fails: Since, now: int
 ) -> tuple[Change, ...]:
     """What failed a day ago and holds now."""
-    before = {
-        (each.subject, each.appraisal.duty)
-        for each in context.store.all_intervals(as_of=now - DAY)
-        if each.appraisal.outcome is Outcome.NOT_MET
-    }
-    if not before:
+    before = context.store.failing_since(as_of=now - DAY)
+    mended = {key[1:] for key in before if key[0] == "unit" and key not in fails}
+    if not mended:
         return ()
-    holding = (
-        each
-        for each in context.store.all_intervals(as_of=now)
-        if each.appraisal.outcome is Outcome.MET
-    )
+    duties = {duty for _, duty in mended}
     return _changes(
         catalogue,
-        units,
-        [each for each in holding if (each.subject, each.appraisal.duty) in before],
+        (
+            (duty, member)
+            for each in found
+            for duty in duties
+            if (answer := each.answers.get(duty)) and answer.said.outcome is Outcome.MET
+            for member in each.members
+            if (member.id, duty) in mended
+        ),
     )
 
 
-def _changes(
-    catalogue: Catalogue, units: tuple[Unit, ...], turned: Iterable[IntervalRow]
-) -> tuple[Change, ...]:
+def _changes(catalogue: Catalogue, turned: Iterable[tuple[str, Member]]) -> tuple[Change, ...]:
     """Answers about units that turned, one line a duty."""
-    rows = {unit.row.id: unit.row for unit in units}
-    found = by_duty(each for each in turned if each.subject in rows)
+    found: dict[str, list[Member]] = defaultdict(list)
+    for duty, member in turned:
+        found[duty].append(member)
     return tuple(
-        Change(
-            duty,
-            tuple(rows[each.subject] for each in found[duty.id]),
-            max(each.since for each in found[duty.id]),
-        )
+        Change(duty, tuple(sorted(found[duty.id], key=lambda member: member.name)))
         for duty in catalogue.duties
         if duty.id in found
     )
@@ -95,29 +96,29 @@ def _changes(
 def findings(
     context: Context,
     catalogue: Catalogue,
-    units: tuple[Unit, ...],
+    found: tuple[Cohort, ...],
     intervals: Iterable[IntervalRow],
 ) -> tuple[Finding, ...]:
     """What falls short of something that units stand under today."""
     duties = {duty.id: duty for duty in catalogue.duties}
-    found = []
+    made = []
     for each in intervals:
         said = each.appraisal
-        shared = each.subject_kind != "unit" and said.outcome is Outcome.NOT_MET
-        touched = _under(context, each, units) if shared else 0
+        touched = _under(each, found) if said.outcome is Outcome.NOT_MET else 0
         if touched and said.duty in duties:
             name = _name(context, each)
             kind = Subject(each.subject_kind)
-            found.append(Finding(duties[said.duty], kind, name, each, touched))
-    return tuple(sorted(found, key=lambda finding: SEVERITIES.index(finding.duty.severity)))
+            made.append(Finding(duties[said.duty], kind, name, each, touched))
+    return tuple(sorted(made, key=lambda finding: SEVERITIES.index(finding.duty.severity)))
 
 
-def _under(context: Context, interval: IntervalRow, units: Iterable[Unit]) -> int:
+def _under(interval: IntervalRow, found: Iterable[Cohort]) -> int:
     """How many units fail it and stand under this very release, model or maker."""
-    failing = (unit for unit in units if interval.appraisal.duty in unit.failing)
+    kind, duty = interval.subject_kind, interval.appraisal.duty
     return sum(
-        context.store.subjects(unit.row.id).get(interval.subject_kind) == interval.subject
-        for unit in failing
+        each.size
+        for each in found
+        if duty in each.failing and each.subjects.get(kind) == interval.subject
     )
 
 
@@ -126,11 +127,3 @@ def _name(context: Context, interval: IntervalRow) -> str:
         return interval.subject
     row = context.store.release(interval.subject)
     return f"{row.release.version} of {row.release.model}" if row else interval.subject[:16]
-
-
-def by_duty(intervals: Iterable[IntervalRow]) -> dict[str, list[IntervalRow]]:
-    """Intervals, by their duty."""
-    found: dict[str, list[IntervalRow]] = defaultdict(list)
-    for interval in intervals:
-        found[interval.appraisal.duty].append(interval)
-    return found

@@ -20,5 +20,14 @@ def show(request: Request) -> Response:
     picture = board.today(
         here.context, here.catalogue, now=now, as_of=instant(request), regime=regime
     )
-    names = {row.id: row.name for row in here.store.devices()}
-    return page(request, "today.html", now=now, today=picture, regime=regime, names=names)
+    names = {
+        each.device: here.context.name(each.device) for each in picture.rejections if each.device
+    }
+    last = (
+        (unit.id, here.store.latest_evidence(unit.id, picture.as_of))
+        for unit in picture.silent[:12]
+    )
+    heard = {ident: row.received if row else None for ident, row in last}
+    return page(
+        request, "today.html", now=now, today=picture, regime=regime, names=names, heard=heard
+    )
