@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from shutil import copytree
 
 import pytest
 from click.testing import CliRunner, Result
@@ -79,6 +80,7 @@ def test_every_flaw_is_told_not_only_the_first(tmp_path: Path) -> None:
         ("party: operator # who owes it: maker", "# maker", "duty.party", "without party"),
         ("needs: P0", "needs: P0\nwhen: v.skew_s != 0", "duty.tests", "not-applicable"),
         ("v.skew_s > -60", "r.anchors.all(a, a != 'x')", "duty.vacuous", "passes when it is empty"),
+        ("v.skew_s > -60", "!r.anchors.exists(a, a == 'x')", "duty.vacuous", "no exists()"),
         ("  - {given: {}, expect: not-shown}\n", "", "duty.tests", "not-shown"),
         (
             "tests:",
@@ -100,6 +102,27 @@ def test_a_flaw_has_its_code(tmp_path: Path, old: str, new: str, code: str, says
     found = lint(pack(tmp_path, (old, new)))
     assert code in {each.code for each in found}
     assert any(part in each.what for each in found for part in says.split("|"))
+
+
+@pytest.mark.parametrize(
+    ("claim", "duty", "how"),
+    [
+        ("d.links", "comm.app-links-verified", "all()"),
+        ("d.services", "comm.no-plaintext", "no exists()"),
+        ("v.vulns_open", "vuln.none-exploitable", "size() == 0"),
+    ],
+)
+def test_nothing_is_said_in_full_of_what_nobody_can_list_in_full(
+    tmp_path: Path, claim: str, duty: str, how: str
+) -> None:
+    copytree(HERE, tmp_path, dirs_exist_ok=True)
+    claims = (tmp_path / "claims.yaml").read_text()
+    row = next(row for row in claims.splitlines() if row.startswith(f"{claim}:"))
+    assert ", whole: true" in row
+    told = claims.replace(row, row.replace(", whole: true", ""))
+    (tmp_path / "claims.yaml").write_text(told)
+    found = [each for each in lint(tmp_path) if each.file.endswith(f"{duty}.yaml")]
+    assert {each.what for each in found} == {f"{how} over {claim}, which nobody can list in full"}
 
 
 def test_a_list_that_is_whole_may_be_asked_for_all_of_it(tmp_path: Path) -> None:

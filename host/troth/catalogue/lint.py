@@ -121,24 +121,33 @@ def _duties(folder: Path, taken: set[str], desk: Desk, told: list[Trouble]) -> l
 
 
 def _vacuous(file: DutyFile, table: Table, claims: Mapping[str, Claim]) -> Iterator[Trouble]:
-    """`all()` over an empty list is true: who cannot list everything could pass by silence."""
+    """`all()` over an empty list is true, and so is that none exists, or that the list is empty:
+    who cannot list everything could pass by silence.
+    """
     guarded = set().union(*(_sized(expression.tree) for expression in file.expressions))
     for expression in file.expressions:
-        for over in _every(expression.tree):
+        for how, over in _every(expression.tree):
             claim = claims.get(over)
-            if claim and claim.home in "dv" and not claim.whole:
-                what = f"all() over {over}, which nobody can list in full"
+            if claim and claim.home in "dvf" and not claim.whole:
+                what = f"{how} over {over}, which nobody can list in full"
                 yield table.refuse("duty.vacuous", what, "ok")
             if over not in guarded:
-                what = f"all() over {over} passes when it is empty"
+                what = f"{how} over {over} passes when it is empty"
                 yield table.refuse("duty.vacuous", what, "ok")
 
 
-def _every(node: Node) -> Iterator[str]:
-    if isinstance(node, Quantified) and node.every and isinstance(node.over, Name):
-        yield node.over.name
+def _every(node: Node, negated: bool = False) -> Iterator[tuple[str, str]]:
+    """The lists of which something is said in full, and how."""
+    match node:
+        case Quantified(every, _, Name(name), _) if every is not negated:
+            yield ("all()" if every else "no exists()"), name
+        case Call("_==_", (Call("size", (Name(name),)), Const(0))):
+            yield "size() == 0", name
+        case Call("!_", (inner,)):
+            yield from _every(inner, not negated)
+            return
     for below in _below(node):
-        yield from _every(below)
+        yield from _every(below, negated)
 
 
 def _sized(node: Node) -> set[str]:
