@@ -202,6 +202,46 @@ def test_an_address_is_split(url: str, parts: tuple[str, int, str]) -> None:
     assert http._split(url) == parts
 
 
+@pytest.mark.parametrize(("said", "wait_s"), [("7", 7), ("99999999999", 0), ("soon", 0), ("-5", 0)])
+def test_a_server_may_ask_to_be_left_alone(
+    said: str, wait_s: int, fake: FakeBoard, pem: Path, tmp_path: Path
+) -> None:
+    busy = Reply(429, b'{"code":"server.flood"}', {"Retry-After": said})
+    with serving(pem, busy) as verifier, pytest.raises(Trouble) as trouble:
+        report(board_of(verifier, tmp_path), soft.create)
+    assert trouble.value.wait_s == wait_s
+    assert "429 (server.flood)" in trouble.value.text
+
+
+def test_and_is_for_an_hour_at_most(fake: FakeBoard, monkeypatch: pytest.MonkeyPatch) -> None:
+    day = Day(monkeypatch, [Trouble("http.status", "x", asked) for asked in (0, 60, 10**6)])
+    monkeypatch.setattr("os.urandom", lambda size: b"\0" * size)
+    day.run()
+    assert day.slept == [1000, 61_000, 3_601_000]
+
+
+def test_an_interrupt_leaves_no_connection_open(
+    fake: FakeBoard, pem: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    closed: list[int] = []
+    monkeypatch.setattr(http.Link, "close", lambda _: closed.append(1))
+    monkeypatch.setattr(loop, "sleep", lambda ms, feed: interrupt() if opened else None)
+    opened: list[int] = []
+    challenge = http.Link.challenge
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    def asks(link: Any) -> Any:
+        opened.append(1)
+        return challenge(link)
+
+    monkeypatch.setattr(http.Link, "challenge", asks)
+    with serving(pem, session()) as verifier, pytest.raises(KeyboardInterrupt):
+        report(board_of(verifier, tmp_path), soft.create)
+    assert closed == [1]
+
+
 class Day:
     """The loop with its clock and its reports in hand."""
 

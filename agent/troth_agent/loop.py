@@ -144,12 +144,13 @@ def run(board, key, feed):
 
 # Runs steps to their end, with nothing beside them.
 def finish(steps, feed=None):
-    while True:
-        try:
-            ms = next(steps)
-        except StopIteration as end:
-            return end.value
-        sleep(ms, feed)
+    try:
+        while True:
+            sleep(next(steps), feed)
+    except StopIteration as end:
+        return end.value
+    finally:
+        steps.close()  # interrupted: a connection may be open
 
 
 # Long sleeps are cut where a watchdog must be fed.

@@ -10,8 +10,12 @@ _FEED_MS = const(1000)
 
 
 async def run(board, key, feed):
-    for ms in loop.rounds(board, key):
-        await _rest(ms, feed)
+    steps = loop.rounds(board, key)
+    try:
+        for ms in steps:
+            await _rest(ms, feed)
+    finally:
+        steps.close()  # cancelled: a connection may be open
 
 
 async def _rest(ms, feed):
