@@ -441,6 +441,8 @@ def test_what_a_list_leaves_out_is_named_when_the_files_are_there(tmp_path: Path
     assert sbom.missing(found, built(), None) == ("app image", "code files")
     files = {"/main.py": b"main", "/lib/lamp.py": b"lamp", "/note.txt": b""}
     assert sbom.missing(found, built(), files) == ("app image", "/lib/lamp.py")
+    others = files | {"/main.py": b"changed since"}
+    assert "not the release's own" in sbom.missing(found, built(), others)[1]
 
 
 # --- in the fleet ---------------------------------------------------------------------------

@@ -89,13 +89,12 @@ def kev(file: Path, source: str | None) -> None:
 def sbom(file: Path, ref: str, files: Path | None) -> None:
     """The component list of one release, CycloneDX in JSON."""
     from ..factory import shelf
-    from ..factory.manifest import board_tree, read_tree
+    from ..factory.manifest import read_tree
     from ..feeds.intake import sbom_feed
 
     def bring(_: Settings, store: Store) -> Brought:
         release = shelf.find(store, ref).release
-        tree = board_tree(read_tree(files), frozen=False) if files else None
-        return sbom_feed(file, release, tree)
+        return sbom_feed(file, release, read_tree(files) if files else None)
 
     _add(bring)
 
@@ -180,6 +179,8 @@ def show(ref: str) -> int:
     if wants_json():
         print_json({"schema": "troth/feed/1", "release": release.id, **found})
         return OK
+    if found["vulns_open"] is not None and found["fix_released"] is None:
+        found["fix_released"] = "none"
     for name, value in found.items():
         shown = ", ".join(value) or "none" if isinstance(value, tuple) else value
         click.echo(f"{name:<22}{'no feed' if shown is None else shown}")

@@ -149,7 +149,7 @@ def _draft(
 
 def _build(app: Path, store: Store, now: int, **said: Any) -> Build:
     from ..core.reference import Statement
-    from ..factory.manifest import board_tree, read_tree
+    from ..factory.manifest import read_tree
     from ..factory.statement import read_statement
     from ..feeds import intake
     from ..feeds.shipping import Build
@@ -159,8 +159,7 @@ def _build(app: Path, store: Store, now: int, **said: Any) -> Build:
     drafted = _draft(read_file(app), tree, statement, said["version"], said["model"], now)
     release, parts = drafted.release(), None
     if said["sbom"]:
-        files = board_tree(tree, frozen=drafted.frozen_agent)
-        parts = intake.sbom_feed(said["sbom"], release, files).document
+        parts = intake.sbom_feed(said["sbom"], release, tree).document
     if statement is None:
         statement = store.statement(release.model) or Statement()
     return Build(release, tree, statement, parts)

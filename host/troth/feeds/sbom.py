@@ -15,7 +15,7 @@ from warnings import catch_warnings
 
 from ..core.flaws import Component
 from ..core.reference import Release
-from ..factory.manifest import executable, manifest_of
+from ..factory.manifest import board_tree, code_digest, executable, manifest_of
 from ..trouble import Trouble
 from .reading import Node, package_of
 
@@ -65,19 +65,23 @@ def read(document: Node) -> Sbom:
 
 
 def missing(found: Sbom, release: Release, files: Mapping[str, bytes] | None) -> tuple[str, ...]:
-    """What of the release it leaves out; the very names where the files are given."""
+    """What of the release it leaves out; the very names where the product's files are given."""
     gone = [] if release.app_digest in found.digests else ["app image"]
     ours = {path: digest for path, digest in found.files.items() if path.endswith((".py", ".mpy"))}
-    if manifest_of({path: bytes.fromhex(each) for path, each in ours.items()}) == (
-        release.code_digest
-    ):
+    listed = manifest_of({path: bytes.fromhex(each) for path, each in ours.items()})
+    if listed == release.code_digest:
         return tuple(gone)
     if files is None:
         return (*gone, "code files")
-    built = {p: hashlib.sha256(raw).hexdigest() for p, raw in executable(files).items()}
+    # with the agent frozen into the image, or installed beside the product's own files
+    trees = (board_tree(files, frozen=frozen) for frozen in (True, False))
+    tree = next((each for each in trees if code_digest(each) == release.code_digest), None)
+    if tree is None:
+        return (*gone, "code files (those given are not the release's own)")
+    built = {path: hashlib.sha256(raw).hexdigest() for path, raw in executable(tree).items()}
     changed = [path for path, digest in sorted(built.items()) if ours.get(path) != digest]
     extra = [f"{path} (not in the release)" for path in sorted(ours.keys() - built.keys())]
-    return (*gone, *(changed + extra or ["code files"]))
+    return (*gone, *changed, *extra)
 
 
 def _parsed(document: Node) -> Bom:
