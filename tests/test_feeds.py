@@ -178,6 +178,8 @@ def test_a_flaw_is_open_until_it_is_settled(given_known: Known, open_ones: tuple
 def test_what_an_earlier_release_had_and_this_one_has_not_is_fixed_and_wants_an_advisory() -> None:
     newer = BUILD._replace(version="1.5.0", components=(Component(MPY, "1.30.0"),))
     assert flaws.fixed_since(newer, [BUILD], known()) == ("CVE-2026-7",)
+    forgotten = newer._replace(components=(Component("pkg:generic/other", "1"),))
+    assert flaws.fixed_since(forgotten, [BUILD], known()) == ()
     assert flaws.unadvised(("CVE-2026-7",), "therm-v2", known()) == ("CVE-2026-7",)
     assert flaws.unadvised(("CVE-2026-7",), "therm-v2", known(word("fixed"))) == ()
 

@@ -126,21 +126,31 @@ def status(build: Build, flaw: Flaw, known: Known) -> str:
     return max(words, key=lambda word: (word.at, word.status in OPEN)).status if words else OPEN[0]
 
 
+def is_fixed_in(build: Build, flaw: Flaw, known: Known) -> bool:
+    """Is it shown to be gone? The part is there in a sound version, or the maker says so.
+
+    A part that a list no longer names may only have been forgotten: that shows nothing.
+    """
+    packages = {affected.package.casefold() for affected in flaw.affected}
+    if any(part.package.casefold() in packages for part in build.components):
+        return name_of(flaw) not in concerning(build, known) or not _open(build, flaw, known)
+    return not _open(build, flaw, known)
+
+
 def fixed_since(build: Build, before: Iterable[Build], known: Known) -> tuple[str, ...]:
-    """What an earlier release had open, whatever its score, and this one does not."""
-    now = {name for name, flaw in concerning(build, known).items() if _open(build, flaw, known)}
+    """What an earlier release had open, whatever its score, and what is shown to be gone here."""
     was = {
-        name
+        name: flaw
         for earlier in before
         for name, flaw in concerning(earlier, known).items()
         if _open(earlier, flaw, known)
     }
     said = {
-        name
+        name: flaw
         for name, flaw in concerning(build, known).items()
         if status(build, flaw, known) == "fixed"
     }
-    return tuple(sorted((was - now) | said))
+    return tuple(sorted(n for n, flaw in (was | said).items() if is_fixed_in(build, flaw, known)))
 
 
 def unadvised(names: Iterable[str], model: str, known: Known) -> tuple[str, ...]:

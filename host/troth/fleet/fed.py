@@ -93,13 +93,14 @@ class Fed:
             return found
         known, score = self.known, self._max_cvss
         still = flaws.still_open(build, known, max_cvss=score)
+        concerned = flaws.concerning(build, known)
         fixes: dict[str, int] = {}
         for newer in releases:
             other = self._build(newer) if _is_newer(newer, running) else None
             if other is not None:
-                left = set(flaws.still_open(other, known, max_cvss=score))
-                for name in set(still) - left:
-                    fixes[name] = min(newer.released, fixes.get(name, newer.released))
+                for name in still:
+                    if flaws.is_fixed_in(other, concerned[name], known):
+                        fixes[name] = min(newer.released, fixes.get(name, newer.released))
         before = [self._build(each) for each in releases if _is_newer(running, each)]
         fixed = flaws.fixed_since(build, [each for each in before if each], known)
         return replace(
