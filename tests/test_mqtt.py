@@ -306,6 +306,7 @@ def test_a_broker_that_restarts_is_found_again_by_both(place: Place, road: Broke
     assert not place.store.rejections()
 
 
+@pytest.mark.parametrize("road", ["mosquitto"], indirect=True)
 def test_what_a_broker_acknowledged_and_lost_is_sent_again(
     place: Place, road: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
