@@ -38,8 +38,10 @@ def register(folder: Path, order: Order, store: Store, ring: KeyRing, *, at: int
             fix="name the right --files, or leave --model out",
         )
     tree = board_tree(files, frozen=True)
+    image = read_image(_read(folder, "app-signed.bin"))
+    _check_build(image, seen)
     if not order.seal_anyway:
-        _check_released(store, seen, read_image(_read(folder, "app-signed.bin")), tree)
+        _check_released(store, seen, image, tree)
     key = enrol.known_key(seen, "", ring)
     before = enrol.check(store, seen, key.key_id, rekey=order.rekey)
     row = enrol.draft(
@@ -75,6 +77,19 @@ def _seen(folder: Path, model: str) -> Seen:
             fix="build it with a prompt first, with an ATECC608: troth provision --port P --seal",
         )
     return Seen(mac, chip, None, "efuse", fuses, Profile.P2, model, kid)
+
+
+def _check_build(image: AppImage, seen: Seen) -> None:
+    """What fuses cannot show: that the signed image is for this chip, with the agent inside."""
+    if image.chip == seen.chip and image.frozen_agent and image.boot_key_digests:
+        return
+    raise Trouble(
+        "board.profile",
+        "the image of this chip is no hardened build",
+        why=f"for {image.chip}, frozen agent {'yes' if image.frozen_agent else 'no'},"
+        f" {len(image.boot_key_digests)} signatures",
+        fix="build it from the chip's hardened definition: troth board new",
+    )
 
 
 def _check_released(store: Store, seen: Seen, image: AppImage, tree: dict[str, bytes]) -> None:
