@@ -3,7 +3,8 @@
 `agent.spool_erases_per_year`: of the flash block that wears most under the real littlefs, for a
 board that is offline all the time; told from a week of compressed time. `agent.app_waits_ms`: the
 longest that an application had to wait for its turn beside the agent, by the processor's time and
-without signing.
+without signing. `agent.min_free_heap_spool_bytes` is as `agent.min_free_heap_bytes`, for a
+board with a spool: each report ends with a receipt that it verifies.
 """
 
 from __future__ import annotations
@@ -12,9 +13,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from figures import Figure, at_most
+import boards
+from device import AGENT, BALLAST, ROM, ROOMY_BYTES, SEND, _least
+from figures import Figure, at_most, reported
+
+from troth.factory.serial import Board, quiet
 
 ROOT = Path(__file__).resolve().parents[2]
+# the same board, told to spool
+SPOOLING = """
+def chosen():
+    board = troth_agent._board()
+    with open("/troth.json") as file:
+        key = json.load(file)["receipt_key"]
+    board.settings.update(spool=True, receipt_key=bytes.fromhex(key))
+    return board
+"""
 
 
 def measure() -> list[Figure]:
@@ -37,4 +51,18 @@ def measure() -> list[Figure]:
     return [
         at_most("agent.spool_erases_per_year", week["worn"] * 365 / 7, "", 5000),
         at_most("agent.app_waits_ms", beside["longest_ms"], "ms", 200),
+        reported("agent.min_free_heap_spool_bytes", _heap(), "B"),
     ]
+
+
+def _heap() -> int:
+    stage = boards.stage()
+    boards.give_heap(stage, boards.STOCK, ROOMY_BYTES)
+    agent = AGENT.format(keep="").replace("troth_agent._board()", "chosen()")
+    agent = agent.replace("loop.report(", "away.Away().report(").replace(
+        "import loop", "import away, loop"
+    )
+    with quiet(), Board.open(stage.port(boards.STOCK), restart=True) as board:
+        least = _least(board, ROM + BALLAST + SPOOLING + agent + SEND)
+        board.reset()
+    return least
