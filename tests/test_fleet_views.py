@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from standing import DAY, NOW, Standing, demo_fleet
+from standing import DAY, NOW, Standing, demo_fleet, release
 from troth.core.duties import Outcome, Party
 from troth.core.verdict import State
 from troth.fleet.board import today
 from troth.fleet.check import check, fails
+from troth.fleet.cohorts import cohorts
 from troth.fleet.device import view_device
 from troth.fleet.evidence import Match, view_evidence
 from troth.fleet.turned import DAY as YESTERDAY
 from troth.fleet.units import list_units
+from troth.fleet.unused import unused
 from troth.trouble import Trouble
 
 FAILING = {
@@ -252,3 +256,19 @@ def test_a_bench_board_without_a_statement_does_not_answer_for_other_makers(
     assert proofs["vuln.policy"].said.outcome is Outcome.MET
     bench = {proof.duty.id: proof for proof in device(fleet, "bench-01").proofs}
     assert bench["vuln.policy"].said.outcome is Outcome.NOT_SHOWN
+
+
+def test_what_nobody_uses_is_told(tmp_path: Path) -> None:
+    fleet = demo_fleet(tmp_path)
+    fleet.add_release(release("therm-v2", "esp32c6", "9.9.9", days_ago=1))
+    fleet.store.add_baseline("model", "therm-v2", "ab" * 32, b"signed", at=NOW)
+    fleet.context.refresh()
+    found = cohorts(fleet.context, fleet.catalogue)
+    left = unused(fleet.context, fleet.catalogue, found, now=NOW)
+    assert "9.9.9 of therm-v2 (esp32c6)" in left.releases
+    assert "1.4.0 of therm-v2 (esp32c3)" not in left.releases
+    assert left.approvals == ("ab" * 32,)
+    answers = [told.said for each in found for told in each.answers.values()]
+    assert left.duties
+    for said in answers:
+        assert (said.outcome is Outcome.NOT_APPLICABLE) or said.duty not in left.duties

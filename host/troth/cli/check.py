@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -15,6 +17,11 @@ from . import documents
 from .desk import as_of_option, check_regime, db_option, open_desk
 from .output import NON_COMPLIANT, OK, UNKNOWN, json_option, print_json, wants_json
 from .tables import print_table
+
+if TYPE_CHECKING:
+    from ..fleet.check import Check
+    from ..fleet.unused import Unused
+    from .desk import Desk
 
 _EXITS = {State.NON_COMPLIANT: NON_COMPLIANT, State.UNKNOWN: UNKNOWN, State.COMPLIANT: OK}
 
@@ -35,11 +42,19 @@ _EXITS = {State.NON_COMPLIANT: NON_COMPLIANT, State.UNKNOWN: UNKNOWN, State.COMP
     type=click.Path(exists=True, file_okay=False),
     help="what this catalogue, or pack of duties, would change; nothing is written",
 )
+@click.option(
+    "--unused", "idle", is_flag=True, help="also what no unit uses, and what applied to none"
+)
 @as_of_option
 @json_option
 @db_option
 def command(
-    only: str, regime: str | None, fail_on: str, folder: str | None, as_of: int | None
+    only: str,
+    regime: str | None,
+    fail_on: str,
+    folder: str | None,
+    idle: bool,
+    as_of: int | None,
 ) -> int:
     """Which duties are met, by whom, and who owes what is not.
 
@@ -55,13 +70,15 @@ def command(
         result = check(
             desk.context, desk.catalogue, now=desk.now, as_of=as_of, regime=regime, only=only
         )
+        left = _unused(desk, result) if idle else None
     if only and not result.units:
         raise Trouble(
             "device.unknown", f"no device or model {only[:60]!r}", fix="troth device list"
         )
     code = _EXITS[fails(result, fail_on)]
     if wants_json():
-        print_json(documents.check(result, code))
+        said = documents.check(result, code)
+        print_json(said | {"unused": asdict(left)} if left else said)
         return code
     print_table(
         (
@@ -105,7 +122,28 @@ def command(
         states[each.state] += each.size
     found = ", ".join(f"{states[state]} {state.value}" for state in State if states[state])
     print(f"{count(result.units, 'device')}: {found or 'none'}; as of {iso(result.as_of)}")
+    if left:
+        _print_unused(left)
     return code
+
+
+def _unused(desk: Desk, result: Check) -> Unused:
+    from ..fleet.unused import unused
+
+    return unused(desk.context, desk.catalogue, result.cohorts, now=desk.now)
+
+
+def _print_unused(left: Unused) -> None:
+    words = {
+        "releases": "no unit runs",
+        "statements": "no unit is of",
+        "approvals": "no unit reports the approved settings",
+        "waivers": "nothing rests by waiver",
+        "duties": "applied to nobody:",
+    }
+    for name, text in words.items():
+        for each in getattr(left, name):
+            print(f"  unused: {text} {plain(each)}")
 
 
 def _what_if(folder: str, only: str, regime: str | None) -> int:

@@ -11,12 +11,14 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
+from itertools import islice
 
 from ..core.reference import Policy
 from ..core.verdict import Verdict
 from .context import Context
 from .judging import Judge
 
+_AT_ONCE = 500  # under one commit
 _MOST_STEPS = 200  # a rule whose instants never end must not hold the clock up
 
 
@@ -44,7 +46,16 @@ def advance(context: Context, judge: Judge, *, now: int, everyone: bool = False)
 def rejudge(context: Context, judge: Judge, devices: Iterable[str], *, now: int) -> int:
     """Judge these by what the records say now; returns how many turned."""
     generation = context.refresh()
-    return sum(_turn(context, judge, device, generation, at=now, now=now)[0] for device in devices)
+    turned, left = 0, iter(devices)
+    while some := list(islice(left, _AT_ONCE)):
+        judged = [(device, context.standing_facts(device, now=now)) for device in some]
+        turns = [
+            (device, judge.judge(facts), context.subjects(facts))
+            for device, facts in judged
+            if facts is not None
+        ]
+        turned += context.store.turn_all(turns, at=now, references=generation)
+    return turned
 
 
 def rules_of(catalogue: str, policy: Policy) -> str:

@@ -301,6 +301,11 @@ def claims_set(conn: Connection, digest: bytes) -> SetRow | None:
     return None if row is None else SetRow(*row)
 
 
+def reported_sets(conn: Connection) -> tuple[bytes, ...]:
+    last = select(_evidence.c.set_digest).join(_heads, _heads.c.evidence == _evidence.c.id)
+    return tuple(conn.execute(last.distinct()).scalars())
+
+
 def sets_of(conn: Connection, device: str) -> tuple[SetRow, ...]:
     mine = select(_evidence.c.set_digest).where(_evidence.c.device == device)
     rows = conn.execute(

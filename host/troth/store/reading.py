@@ -206,6 +206,10 @@ class Reading:
         """A claims-set as its bytes came."""
         return self._read(lambda conn: evidence.claims_set(conn, digest))
 
+    def reported_sets(self) -> tuple[bytes, ...]:
+        """The digests of the claims-sets that devices reported last."""
+        return self._read(evidence.reported_sets)
+
     def sets_of(self, device: str) -> tuple[SetRow, ...]:
         """The distinct claims-sets that a device ever reported, oldest first."""
         return self._read(lambda conn: evidence.sets_of(conn, device))
