@@ -292,6 +292,7 @@ def _clause(clause: Clause) -> dict[str, Any]:
         "status": clause.status.value,
         "decides": clause.decides,
         "condition": clause.condition,
+        "traits": sorted(clause.traits),
         "confidence": clause.confidence,
     }
 
