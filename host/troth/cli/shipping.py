@@ -201,9 +201,11 @@ def _write(
 
 
 def _tell(market: Market) -> None:
+    from ..feeds.shipping import Shower
     from ..fleet.words import count, day
 
-    stops, gaps, boards = market.stops, market.gaps, market.boards
+    stops = market.stops
+    gaps, applications, boards = (market.not_shown(shower) for shower in Shower)
     words = f"{count(len(stops), 'duty')} would stop it" if stops else "nothing known would stop it"
     click.echo(f"{market.name}: {words}")
     for each in stops:
@@ -213,6 +215,12 @@ def _tell(market: Market) -> None:
     if gaps:
         click.echo(f"  {count(len(gaps), 'duty')} that you can still show today:")
         for each in gaps:
+            click.echo(f"  ? {each.duty.id}: {'; '.join(each.needs)}")
+    if applications:
+        click.echo(
+            f"  {count(len(applications), 'duty')} that the application declares on the board:"
+        )
+        for each in applications:
             click.echo(f"  ? {each.duty.id}: {'; '.join(each.needs)}")
     if boards:
         click.echo(f"  {count(len(boards), 'duty')} that only a board can show:")
@@ -225,6 +233,7 @@ def _tell(market: Market) -> None:
 def _document(
     build: Build, found: tuple[Market, ...], papers: dict[str, int], now: int, code: int
 ) -> dict[str, Any]:
+    from ..feeds.shipping import Shower
     from ..fleet.words import iso
 
     return {
@@ -239,8 +248,9 @@ def _document(
                 "market": each.name,
                 "met": [f.duty.id for f in each.findings if f.said.outcome.value == "met"],
                 "stops": [_finding(f) for f in each.stops],
-                "show_today": [_finding(f) for f in each.gaps],
-                "boards_show": [_finding(f) for f in each.boards],
+                "show_today": [_finding(f) for f in each.not_shown(Shower.MAKER)],
+                "applications_declare": [_finding(f) for f in each.not_shown(Shower.APPLICATION)],
+                "boards_show": [_finding(f) for f in each.not_shown(Shower.BOARD)],
                 "upcoming": [_finding(f) for f in each.stops_later],
             }
             for each in found

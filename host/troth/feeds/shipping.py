@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
+from enum import StrEnum
 from typing import Any, NamedTuple
 
 from ..core.claims import DeviceClaims
@@ -44,6 +45,14 @@ class Build(NamedTuple):
     sbom: dict[str, Any] | None  # as a feed keeps it
 
 
+class Shower(StrEnum):
+    """Who can show what is not shown, the nearest first."""
+
+    MAKER = "maker"  # today: by a declaration or a feed
+    APPLICATION = "application"  # by what it declares on the board
+    BOARD = "board"  # by its first report, or in the field
+
+
 class Finding(NamedTuple):
     """One duty of one market: what is known of it, and who could show more."""
 
@@ -51,7 +60,7 @@ class Finding(NamedTuple):
     said: Appraisal
     regimes: tuple[str, ...]
     needs: tuple[str, ...]  # what would show it, in words of commands and keys
-    today: bool  # the maker himself could show it now
+    shower: Shower
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,22 +80,15 @@ class Market:
     def stops_later(self) -> tuple[Finding, ...]:
         return tuple(each for each in self.later if each.said.outcome is Outcome.NOT_MET)
 
-    @property
-    def gaps(self) -> tuple[Finding, ...]:
-        """Not shown, though the maker could show it today."""
-        return tuple(
-            each for each in self.findings if each.said.outcome is Outcome.NOT_SHOWN and each.today
-        )
-
-    @property
-    def boards(self) -> tuple[Finding, ...]:
-        """Not shown before a board was attested."""
-        found = [each for each in self.findings if each.said.outcome is Outcome.NOT_SHOWN]
-        return tuple(each for each in found if not each.today)
+    def not_shown(self, shower: Shower) -> tuple[Finding, ...]:
+        """What this one could show and nobody has."""
+        found = (each for each in self.findings if each.said.outcome is Outcome.NOT_SHOWN)
+        return tuple(each for each in found if each.shower is shower)
 
     @property
     def grave_gaps(self) -> tuple[Finding, ...]:
-        return tuple(each for each in self.gaps if each.duty.severity in _GRAVE)
+        gaps = self.not_shown(Shower.MAKER)
+        return tuple(each for each in gaps if each.duty.severity in _GRAVE)
 
 
 def check(
@@ -130,8 +132,7 @@ def _market(catalogue: Catalogue, facts: Facts, market: str) -> Market:
 def _finding(facts: Facts, duty: Duty, regimes: tuple[str, ...]) -> Finding:
     given = answer(facts, duty)
     needs = tuple(dict.fromkeys(_need(name) for name in given.missing))
-    today = not any(_is_a_boards(name) for name in given.missing)
-    return Finding(duty, say(facts, duty, given), regimes, needs, today)
+    return Finding(duty, say(facts, duty, given), regimes, needs, _shower(given.missing))
 
 
 def _need(name: str) -> str:
@@ -148,10 +149,12 @@ def _need(name: str) -> str:
     return "the units in the field"
 
 
-def _is_a_boards(name: str) -> bool:
-    """Neither a declaration nor a feed can say it."""
-    told = name.startswith("m.") or any(name.startswith(start) for start in _FEEDS)
-    return not told
+def _shower(missing: Iterable[str]) -> Shower:
+    """The farthest of those who must say something."""
+    told = [name for name in missing if not name.startswith(("m.", *_FEEDS))]
+    if all(name in DECLARED_ONLY for name in told):
+        return Shower.APPLICATION if told else Shower.MAKER
+    return Shower.BOARD
 
 
 def _facts(store: Store, policy: Policy, build: Build, product_class: str, now: int) -> Facts:
