@@ -138,7 +138,7 @@ def _finding(facts: Facts, duty: Duty, regimes: tuple[str, ...]) -> Finding:
 def _need(name: str) -> str:
     """Who or what would say this name."""
     if name in DECLARED_ONLY:
-        return f"the application declares {name.removeprefix('d.')} (troth_agent)"
+        return f"troth_agent.declare({name.removeprefix('d.')}=...) in the application"
     if name.startswith("m."):
         return f"declare {_KEY_OF.get(name, name.removeprefix('m.'))}"
     for start, need in _FEEDS.items():
