@@ -196,6 +196,7 @@ REFUSED = {
     "unknown claim": ("!d.webrepl_on'", "!d.webrepl'", "duty.unknown-name", 9),
     "wrong type": ("!d.webrepl_on'", 'd.webrepl_on == "no"\'', "duty.type", 9),
     "not a yes or no": ("'!d.webrepl_on'", "d.hwmodel", "duty.type", 9),
+    "a clock that never turns": ("!d.webrepl_on'", "!d.webrepl_on || now > 5'", "duty.field", 1),
     "not an expression": ("!d.webrepl_on'", "!d.webrepl_on &&'", "duty.expression", 9),
     "a function we do not speak": ("'!d.webrepl_on'", "d.jtag.matches('x')", "duty.expression", 9),
     "no party": ("party: maker\n", "", "duty.party", 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -76,6 +77,7 @@ def read_duty(path: Path, desk: Desk) -> DutyFile:
     turns = _turns(table, desk)
     if ok is None:
         raise table.refuse("duty.expression", "ok is empty", "ok")
+    _check_turns(table)
     expressions = tuple(part for part in (when, fresh, ok, *turns) if part is not None)
     asked = tuple(dict.fromkeys(name for part in expressions for name in names(part.tree)))
     party = _word(table, "party", Party)
@@ -138,6 +140,7 @@ def _checks(table: Table, desk: Desk) -> Iterator[Callable[[], object]]:
     for key in _RULE:
         yield partial(_expression, table, key, desk)
     yield partial(_turns, table, desk)
+    yield partial(_check_turns, table)
     for key, kind in _WORDS.items():
         if table.get(key):
             yield partial(_word, table, key, kind)
@@ -183,6 +186,15 @@ def _turns(table: Table, desk: Desk) -> tuple[Expression, ...]:
     said = table.get("turns", [])
     texts = said if isinstance(said, list) else [said]
     return tuple(_checked(table, "turns", str(text), "int", desk) for text in texts)
+
+
+def _check_turns(table: Table) -> None:
+    """Who asks the clock must say when it may answer otherwise: until then nobody asks again."""
+    asks = any(re.search(r"\bnow\b", str(table.get(key, ""))) for key in _RULE)
+    if asks and not table.get("turns"):
+        raise table.refuse(
+            "duty.field", "a rule over now wants turns, the instant at which it flips"
+        )
 
 
 def _checked(table: Table, key: str, text: str, want: str, desk: Desk) -> Expression:
