@@ -32,7 +32,7 @@ fuzz: .venv/dev.stamp ## the readers on noise, for longer (ARGS="--rounds 500000
 	@$(BIN)/python tests/attacks/fuzz.py $(ARGS)
 
 boards: .venv/dev.stamp .vm/stamp ## harden a virtual chip of each of the nine kinds, and walk chips x signers x links
-	@TROTH_BOARDS=all $(BIN)/pytest -n 2 --dist loadgroup tests/test_board_files.py tests/test_board_harden.py tests/test_matrix.py $(ARGS)
+	@TROTH_BOARDS=all $(BIN)/pytest -n 2 --dist worksteal tests/test_board_files.py tests/test_board_harden.py tests/test_matrix.py $(ARGS)
 
 emu: .venv/run.stamp .vm/stamp ## boards without hardware (ARGS="run -n 2 --chip esp32c3")
 	@$(BIN)/troth emu $(if $(ARGS),$(ARGS),run)
