@@ -98,10 +98,7 @@ def test_who_holds_another_master_cannot_enrol_it(store: Store, tmp_path: Path) 
         (image(frozen=False), "board.profile"),
         (image(signed=False), "board.profile"),
         (image("esp32s3"), "board.profile"),
-        (
-            image(version="2"),
-            "board.not-released",
-        ),
+        (image(version="2"), "board.not-released"),
     ],
     ids=["no agent inside", "not signed", "another chip's", "not released"],
 )
