@@ -33,7 +33,7 @@ _MOST_AT_ONCE = 16
     "--files", type=click.Path(file_okay=False, path_type=Path), help="the product's files"
 )
 @click.option("--model", help="model designation [default: hwmodel of troth.json]")
-@click.option("--name", help="the unit's name, for one port [default: model and MAC]")
+@click.option("--name", help="the unit's name, for one board [default: model and MAC]")
 @click.option("--class", "product_class", type=click.Choice(["consumer", "industrial"]))
 @click.option(
     "--market", type=click.Choice(["eu", "uk", "au", "us-ca"]), help="where the unit is sold"
