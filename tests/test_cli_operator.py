@@ -218,8 +218,16 @@ def test_evidence_comes_out_raw_and_goes_back_in(home: Home) -> None:
         "state",
         "duties",
         "fresh",
+        "engine",
+        "catalogue",
+        "references",
+        "duty_set",
+        "regimes",
+        "binds",
     ]
     assert found["schema"] == "troth/verify/1"
+    assert set(found["binds"]) <= set(found["duties"])  # no duty of its set is left out
+    assert len(found["catalogue"]) == len(found["references"]) == len(found["duty_set"]) == 64
     assert (found["outcome"], found["state"], found["fresh"]) == ("accepted", "compliant", None)
     assert (found["code"], found["path"], found["offset"]) == (None, None, None)
     assert len(found["duties"]) == len(bundled().duties)

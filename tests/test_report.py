@@ -86,7 +86,7 @@ def test_json_counts_what_csv_lists(fleet: Standing) -> None:
     assert {row["provision"] for row in rows if row["breach"] == "yes"} == {"1(2)", "3(6)"}
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@a", " =1", "\t=1", "\r=1"])
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@a", " =1", "\t=1", "\r=1", "＝1"])
 def test_no_cell_is_a_formula(cell: str) -> None:
     assert safe(cell) == "'" + cell
     assert safe("therm-01") == "therm-01"

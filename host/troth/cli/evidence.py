@@ -15,7 +15,7 @@ from ..core.verdict import State
 from ..fleet.words import STATE_GLYPH, iso, plain
 from ..trouble import Trouble
 from . import documents, seals
-from .desk import Instant, db_option, home_ring, open_desk
+from .desk import Desk, Instant, db_option, home_ring, open_desk
 from .output import (
     NON_COMPLIANT,
     NOT_TRUSTED,
@@ -207,8 +207,9 @@ def verify(
             ring=home_ring(),
         )
         row = desk.store.device(opinion.device) if opinion.device else None
+        decided = _decided(desk, opinion)
     if wants_json():
-        print_json(_document(opinion))
+        print_json(_document(opinion) | decided)
     else:
         _tell(opinion, row.name if row else opinion.device)
     return NOT_TRUSTED if opinion.state is None else _EXITS[opinion.state]
@@ -288,6 +289,21 @@ def _document(opinion: Opinion) -> dict[str, Any]:
         "state": verdict.state.value if verdict else None,
         "duties": {each.duty: each.outcome.value for each in verdict.appraisals} if verdict else {},
         "fresh": opinion.fresh,
+    }
+
+
+def _decided(desk: Desk, opinion: Opinion) -> dict[str, Any]:
+    """By which texts and records: the same ones give the same answers."""
+    from ..fleet.proof import ENGINE, references
+
+    chosen = opinion.verdict.duty_set if opinion.verdict else None
+    return {
+        "engine": ENGINE,
+        "catalogue": desk.catalogue.digest,
+        "references": references(desk.store, desk.now),
+        "duty_set": chosen.digest if chosen else None,
+        "regimes": list(chosen.regimes) if chosen else [],
+        "binds": sorted(chosen.mandatory) if chosen else [],
     }
 
 

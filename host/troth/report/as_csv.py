@@ -13,6 +13,8 @@ HEAD = (
     *("since", "evidence", "as_of", "engine", "catalogue", "regime_digest", "references"),
 )
 
+_BEGINS = tuple("=+-@\t\r＝＋－＠")
+
 
 def write(report: Report) -> str:
     out = io.StringIO()
@@ -37,5 +39,5 @@ def write(report: Report) -> str:
 
 
 def safe(cell: str) -> str:
-    """A cell that begins like a formula is text all the same."""
-    return "'" + cell if cell.lstrip()[:1] in ("=", "+", "-", "@", "\t", "\r") and cell else cell
+    """A cell that begins like a formula, in any width, is text all the same."""
+    return "'" + cell if cell and cell.lstrip()[:1] in _BEGINS else cell
