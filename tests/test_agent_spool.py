@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_support import MAC, FakeBoard, plug_in
-from troth_agent import Trouble, loop
+from troth_agent import Trouble, decode, loop
 from troth_agent.link import ACCEPTED, LATE, REFUSED, WANTED, connection
 from troth_agent.spool import CHANGE, FIRST, ROUTINE, Spool
 
@@ -281,6 +281,30 @@ def test_online_nothing_is_written_but_the_handle(place: Place) -> None:
     assert place.spool.names() == []
     assert os.listdir(place.board.root + "/.troth-spool") == ["epoch"]
     assert place.link.closed == 5
+
+
+def test_a_damaged_handle_is_written_anew(place: Place) -> None:
+    place.report()
+    place.spool.keep_epoch(b"damaged")
+    place.report()
+    assert decode.epoch(place.spool.epoch())[0] == place.link.handle
+
+
+def test_a_full_flash_keeps_no_board_from_reporting(
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(spool: Spool, name: str, data: bytes) -> None:
+        raise OSError(errno.ENOSPC, "no space")
+
+    monkeypatch.setattr(Spool, "_write", full)
+    place.report(2)
+    assert len(place.link.disk) == 2
+    place.link.up = False
+    place.report(2)
+    assert "[link.io]" in capsys.readouterr().out
+    place.link.up = True
+    place.report()
+    assert len(place.link.disk) == 3
 
 
 def test_offline_reports_answer_the_last_handle_and_go_out_in_order(place: Place) -> None:

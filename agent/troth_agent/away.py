@@ -72,9 +72,12 @@ class Away:
         handle, issued, _ = decode.epoch(message)
         self._epoch = handle
         if spool:
-            old = spool.epoch()
-            if old is None or not 0 <= issued - decode.epoch(old)[1] < _EPOCH_S:
-                spool.keep_epoch(message)
+            old = _written_down(spool)
+            if old is None or not 0 <= issued - old[1] < _EPOCH_S:
+                try:
+                    spool.keep_epoch(message)
+                except OSError:
+                    pass  # a full flash keeps no board from reporting
         return handle
 
     # The same again is not news, and flash wears.
@@ -84,10 +87,10 @@ class Away:
         if digest == self._put and 0 <= time.ticks_diff(now, self._put_ms) < _AGAIN_MS:
             return
         if self._epoch is None:
-            message = spool.epoch()
-            if message is None:
+            old = _written_down(spool)
+            if old is None:
                 return  # never was there a verifier to give one
-            self._epoch = decode.epoch(message)[0]
+            self._epoch = old[0]
         kind = spool.kind(digest)
         evidence = attest.Evidence(claims_set, the_board.session(), key(), self._epoch)
         spool.put(evidence.bare() if kind == ROUTINE else evidence.bundle(), kind, digest)
@@ -120,6 +123,14 @@ class Away:
                 yield from _let_go(link, key, spool, sent)
         if sent:
             yield from _let_go(link, key, spool, sent)
+
+
+# The handle that outlived the last start, as decode.epoch() has it.
+def _written_down(spool):
+    try:
+        return decode.epoch(spool.epoch())
+    except (OSError, Trouble):
+        return None
 
 
 # What the verifier signs that it has on disk leaves the spool.

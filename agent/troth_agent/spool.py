@@ -70,12 +70,9 @@ class Spool:
             return 0
         return int(names[-1][:_KIND], 16) - int(names[0][:_KIND], 16) + 1 - len(names)
 
-    # The newest epoch handle that is worth keeping, as its message; None when there is none.
+    # The message with the handle that was written down last.
     def epoch(self):
-        try:
-            return self.read(_EPOCH)
-        except OSError:
-            return None
+        return self.read(_EPOCH)
 
     def keep_epoch(self, message):
         self._write(_EPOCH, message)
