@@ -15,7 +15,8 @@ from . import lines
 from .checked import Call, Const, Items, Name, Node, Quantified
 from .claims import Claim, read_claims
 from .coverage import coverage
-from .dutyfile import Desk, DutyFile, flaws, read_duty
+from .desk import Desk
+from .dutyfile import DutyFile, flaws, read_duty
 from .engine import Engine
 from .lines import Table
 from .loader import HERE, KINDS, shadows

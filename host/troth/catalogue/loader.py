@@ -11,7 +11,8 @@ from pathlib import Path
 from ..core.verdict import Catalogue
 from ..trouble import Trouble
 from .claims import Claim, read_claims
-from .dutyfile import Desk, DutyFile, read_duty
+from .desk import Desk
+from .dutyfile import DutyFile, read_duty
 from .engine import Engine
 from .lines import Table
 from .provisionfile import Provisions, read_provisions
