@@ -16,6 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import aiomqtt
 import cbor2
 import httpx
 import pytest
@@ -103,7 +104,7 @@ class Place:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
-        thread = threading.Thread(target=asyncio.run, args=(serve(),))
+        thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
         thread.start()
         try:
             assert ready.wait(10)
@@ -111,6 +112,7 @@ class Place:
         finally:
             stop.set()
             thread.join(20)
+            assert not thread.is_alive()
 
     @contextmanager
     def link(self, board: forge.Device, **other: Any) -> Iterator[Any]:
@@ -304,6 +306,48 @@ def test_a_broker_that_restarts_is_found_again_by_both(place: Place, road: Broke
         with place.link(board) as link:
             assert drive(link.deliver(board.bundle(drive(link.challenge())))) == ACCEPTED, link.why
     assert not place.store.rejections()
+
+
+class Rude:
+    """A broker that answers no farewell, and its client."""
+
+    messages = property(lambda self: self)
+
+    def client(self) -> Any:
+        return self
+
+    async def __aenter__(self) -> Any:
+        return self
+
+    async def __aexit__(self, *_: Any) -> None:
+        raise aiomqtt.MqttError("Operation timed out")
+
+    async def subscribe(self, *_: Any) -> tuple[int, ...]:
+        return ()
+
+    async def publish(self, *_: Any, **__: Any) -> None:
+        pass
+
+    def __aiter__(self) -> Any:
+        return self
+
+    async def __anext__(self) -> Any:
+        await asyncio.Event().wait()
+
+
+def test_a_broker_that_answers_no_farewell_does_not_keep_the_verifier(tmp_path: Path) -> None:
+    async def leave() -> None:
+        with house.new_store(tmp_path) as store:
+            rude: Any = Rude()
+            courier = Courier(rude, Api(house.pipeline(store)).carrier)
+            task = asyncio.create_task(courier.run())
+            while courier.state != "connected":
+                await asyncio.sleep(0.01)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await asyncio.wait_for(task, 10)
+
+    asyncio.run(leave())
 
 
 @pytest.mark.parametrize("road", ["mosquitto"], indirect=True)

@@ -18,6 +18,7 @@ from ..trouble import Trouble
 PORT = 8883
 IDENTIFIER = "troth-verifier"
 _KEEP_ALIVE_S = 30
+_TIMEOUT_S = 5.0
 _MOST_QUEUED = 4096  # of what comes; what finds no room is not acknowledged, so it comes again
 _URL = re.compile(r"mqtts://(?P<host>[A-Za-z0-9.-]+|\[[0-9A-Fa-f:]+\])(?::(?P<port>[0-9]{1,5}))?/?")
 
@@ -61,6 +62,7 @@ class Broker:
             identifier=IDENTIFIER,
             clean_session=False,
             keepalive=_KEEP_ALIVE_S,
+            timeout=_TIMEOUT_S,
             max_queued_incoming_messages=_MOST_QUEUED,
             tls_context=self.tls,
         )

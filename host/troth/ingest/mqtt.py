@@ -61,7 +61,7 @@ class Courier:
         self.state = "away"  # or connected
 
     async def run(self) -> None:
-        """Until it is cancelled. Raises nothing: whatever goes wrong here goes wrong alone."""
+        """Until it is cancelled. Raises nothing else: what goes wrong here goes wrong alone."""
         failures = 0
         while True:
             try:
@@ -70,20 +70,29 @@ class Courier:
                     self.state, failures = "connected", 0
                     self._tell(f"broker {self._broker}: connected")
                     await self._serve(client)
-            except* (aiomqtt.MqttError, OSError) as group:
-                self._tell(_why(group, self._broker))
-            except* Exception as group:
-                log.error("internal fault", exc_info=group)
+            except (aiomqtt.MqttError, OSError) as err:
+                self._tell(_why(err, self._broker))
+            except Exception:
+                log.exception("internal fault")
             self.state = "away"
+            task = asyncio.current_task()
+            if task and task.cancelling():  # a farewell that failed has taken its place
+                raise asyncio.CancelledError
             failures += 1
             longest = min(_LONGEST_S, 2.0**failures)
             await asyncio.sleep(random.uniform(0.5, longest))  # noqa: S311  (no secret)
 
     async def _serve(self, client: Client) -> None:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._publish_epochs(client))
-            for _ in range(_HANDS):
-                group.create_task(self._work(client))
+        """Until the first of them fails. CPython 3.11's TaskGroup may lose a cancellation."""
+        work = [self._publish_epochs(client), *(self._work(client) for _ in range(_HANDS))]
+        tasks = [asyncio.create_task(each) for each in work]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            done.pop().result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _publish_epochs(self, client: Client) -> None:
         """Retained, so that a board that wakes finds the handle of now."""
@@ -154,11 +163,8 @@ async def _subscribe(client: Client) -> None:
         raise aiomqtt.MqttError(_DENIED)
 
 
-def _why(group: BaseExceptionGroup[Exception], broker: Broker) -> str:
-    """What an operator can do about it; the first cause alone."""
-    err: BaseException = group
-    while isinstance(err, BaseExceptionGroup):
-        err = err.exceptions[0]
+def _why(err: Exception, broker: Broker) -> str:
+    """What an operator can do about it."""
     said = str(err)
     if "CERTIFICATE_VERIFY_FAILED" in said:
         told = _UNTRUSTED
