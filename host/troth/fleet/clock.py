@@ -38,6 +38,7 @@ def advance(context: Context, judge: Judge, *, now: int, everyone: bool = False)
     due = store.due(now)
     turned = sum(_catch_up(context, judge, device, generation, now) for device in due)
     if everyone:
+        context.meet_all()
         others = set(store.states()).difference(due)
         turned += rejudge(context, judge, others, now=now)
     return turned

@@ -6,13 +6,14 @@ the verifier saw itself is a running account, dropped when another process wrote
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from threading import RLock
 from time import monotonic
 
 from ..core.claims import ClaimsSet, DeviceClaims, Token, read_claims_set
-from ..core.device import Lifecycle, Observed, Registration
+from ..core.device import Lifecycle, Observed, Provisioning, Registration
 from ..core.duties import Facts
 from ..core.freshness import Freshness, Handle
 from ..core.keyring import KeyRing, mac_key_id
@@ -102,8 +103,21 @@ class Context:
         with self._lock:
             if device not in self._units:
                 row = self.store.device(device)
-                self._units[device] = None if row is None else self._registration(row)
+                self._units[device] = None if row is None else self._met(row)
             return self._units[device]
+
+    def meet_all(self) -> None:
+        """Read every registration in three questions, where most will be asked for."""
+        with self._lock:
+            rows = [row for row in self.store.devices() if row.id not in self._units]
+            if not rows:
+                return
+            keys, lines = self.store.every_key(), self.store.every_provisioning()
+            for row in rows:
+                every = keys.get(row.id, [])
+                # the tables allow one device for each ueid and each key
+                owners = (1, 1 if every else 0)
+                self._units[row.id] = self._registration(row, every, lines.get(row.id), owners)
 
     def name(self, device: str) -> str:
         """What people call a device."""
@@ -284,9 +298,18 @@ class Context:
         revoked = row.revoked is not None or unit.lifecycle is Lifecycle.REVOKED
         return Signer(_known_key(row, revoked, self._ring), row.epoch, unit)
 
-    def _registration(self, row: DeviceRow) -> Registration:
-        ueids, holders = self.store.owners(row.id)
-        every = self.store.keys(row.id)
+    def _met(self, row: DeviceRow) -> Registration:
+        store = self.store
+        line = store.provisioning(row.id)
+        return self._registration(row, store.keys(row.id), line, store.owners(row.id))
+
+    def _registration(
+        self,
+        row: DeviceRow,
+        every: Sequence[KeyRow],
+        line: Provisioning | None,
+        owners: tuple[int, int],
+    ) -> Registration:
         keys = [key for key in every if key.revoked is None]
         return Registration(
             device=row.id,
@@ -295,8 +318,8 @@ class Context:
             chip=row.chip,
             enrolled=row.lifecycle is not Lifecycle.PREREGISTERED,
             decommissioned=row.lifecycle in _GONE,
-            ueid_owners=ueids,
-            key_owners=holders,
+            ueid_owners=owners[0],
+            key_owners=owners[1],
             key_origin=keys[-1].origin if keys else "nvs",
             key_alg=eat.ALGORITHMS[every[-1].algorithm if every else eat.ES256],
             market=row.market,
@@ -306,7 +329,7 @@ class Context:
             placed_on_market=row.placed_on_market,
             modified=row.modified,
             lifecycle=row.lifecycle,
-            provisioning=self.store.provisioning(row.id),
+            provisioning=line,
             traits=self._yardsticks.traits(row.model),
             site=row.site,
             tags=row.tags,

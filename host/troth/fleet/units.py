@@ -62,16 +62,29 @@ def _narrows(wanted: str | None, *values: str) -> bool:
 def list_units(context: Context, *, as_of: int | None = None) -> tuple[Unit, ...]:
     """Every device with its state, by name."""
     store = context.store
+    context.meet_all()
     states = store.states(as_of=as_of)
+    given = store.last_given() if as_of is None else None
     failing: dict[str, dict[str, int]] = defaultdict(dict)
     for (kind, subject, duty), since in store.failing_since(as_of=as_of).items():
         if kind == "unit":
             failing[subject][duty] = since
     return tuple(
-        _unit(context, row, states.get(row.id), failing.get(row.id, {}), as_of)
+        _unit(
+            context,
+            row,
+            states.get(row.id),
+            failing.get(row.id, {}),
+            given.get(row.id) if given is not None else _given(context, row, as_of),
+        )
         for row in store.devices()
         if as_of is None or row.created <= as_of
     )
+
+
+def _given(context: Context, row: DeviceRow, as_of: int | None) -> int | None:
+    last = context.store.latest_evidence(row.id, as_of)
+    return last.given if last else None
 
 
 def _unit(
@@ -79,11 +92,10 @@ def _unit(
     row: DeviceRow,
     state: StateRow | None,
     fails: Mapping[str, int],
-    as_of: int | None,
+    given: int | None,
 ) -> Unit:
     failing = state.failing if state else ()
     own = [since for duty, since in fails.items() if duty in failing]
-    last = context.store.latest_evidence(row.id, as_of)
     unit = context.unit(row.id)
     line = unit.provisioning if unit else None
     return Unit(
@@ -94,7 +106,7 @@ def _unit(
         failing_since=min(own, default=state.since if state and failing else None),
         mandatory=frozenset(state.mandatory) if state else frozenset(),
         regimes=state.regimes if state else (),
-        last_evidence=last.given if last else None,
+        last_evidence=given,
         profile=line.profile.value if line else "P0",
         registration=unit,
     )

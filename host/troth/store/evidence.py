@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.engine import Connection
 
 from ..core.claims import Token
@@ -299,6 +299,12 @@ def tokens(conn: Connection, device: str, epoch: int) -> list[tuple[Token, int, 
 def claims_set(conn: Connection, digest: bytes) -> SetRow | None:
     row = conn.execute(select(_sets).where(_sets.c.digest == digest)).one_or_none()
     return None if row is None else SetRow(*row)
+
+
+def last_given(conn: Connection) -> dict[str, int]:
+    given = func.coalesce(_evidence.c.given, _evidence.c.received)
+    asked = select(_heads.c.device, given).join(_evidence, _evidence.c.id == _heads.c.evidence)
+    return {row[0]: row[1] for row in conn.execute(asked)}
 
 
 def reported_sets(conn: Connection) -> tuple[bytes, ...]:

@@ -81,6 +81,18 @@ class Reading:
         """How many devices answer with a key of this algorithm."""
         return self._read(lambda conn: registry.keys_in_force(conn, algorithm))
 
+    def every_key(self) -> dict[str, list[KeyRow]]:
+        """All keys by device, oldest epoch first."""
+        return self._read(registry.every_key)
+
+    def every_provisioning(self) -> dict[str, Provisioning]:
+        """The newest provisioning record by device."""
+        return self._read(registry.every_provisioning)
+
+    def last_given(self) -> dict[str, int]:
+        """When each device last gave its word."""
+        return self._read(evidence.last_given)
+
     def owners(self, device: str) -> tuple[int, int]:
         """How many devices claim this one's ueid, and how many its current public key."""
         return self._read(lambda conn: registry.owners(conn, device))

@@ -128,6 +128,20 @@ def keys(conn: Connection, ident: str) -> tuple[KeyRow, ...]:
     return tuple(_key(row) for row in found)
 
 
+def every_key(conn: Connection) -> dict[str, list[KeyRow]]:
+    """All keys of all devices, each device's oldest epoch first."""
+    found: dict[str, list[KeyRow]] = {}
+    for row in conn.execute(_key_select().order_by(_keys.c.device, _keys.c.epoch)):
+        found.setdefault(row.device, []).append(_key(row))
+    return found
+
+
+def every_provisioning(conn: Connection) -> dict[str, Provisioning]:
+    """The newest provisioning record of every device."""
+    rows = conn.execute(select(_lines).order_by(_lines.c.id))
+    return {row.device: _provisioning(row).provisioning for row in rows}
+
+
 def key(conn: Connection, kid: bytes) -> KeyRow | None:
     row = conn.execute(_key_select().where(_keys.c.kid == kid)).one_or_none()
     return None if row is None else _key(row)
