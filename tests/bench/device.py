@@ -90,6 +90,8 @@ FROZEN = (
     ROM + AGENT.format(keep="troth_agent.forget = lambda *names: None") + LOADED + BALLAST + SEND
 )
 FROM_FILES = ROM + BALLAST + AGENT.format(keep="") + SEND
+_ASK_S = 20
+_NO_MEMORY = ("board.memory", "board.unplugged")  # gone: the prompt itself found none, and restarted
 ROOMY_BYTES = 400_000  # so that the ballast alone decides what is free
 
 
@@ -144,8 +146,8 @@ def _free(board: Board, code: str, free: int) -> int | None:
     """What was free when the reports went out; None when memory ran out."""
     board.restart()
     try:
-        return int(board.ask(code.replace("{free}", str(free)))["free"])
+        return int(board.ask(code.replace("{free}", str(free)), _ASK_S)["free"])
     except Trouble as err:
-        if err.code != "board.memory":
+        if err.code not in _NO_MEMORY:
             raise
         return None
