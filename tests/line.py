@@ -29,7 +29,7 @@ def troth(home: Path, *words: str, code: int = 0) -> dict[str, Any]:
         trouble = done.exception
         assert exit_code(trouble.code) == code, vars(trouble)
         return {"code": trouble.code, **vars(trouble)}
-    assert done.exception is None, done.output
+    assert done.exception is None, (done.output, repr(done.exception))
     assert done.return_value in (code, None), done.output
     said: dict[str, Any] = json.loads(done.stdout)
     return said
