@@ -91,7 +91,8 @@ FROZEN = (
 )
 FROM_FILES = ROM + BALLAST + AGENT.format(keep="") + SEND
 _ASK_S = 20
-_NO_MEMORY = ("board.memory", "board.unplugged")  # gone: the prompt itself found none, and restarted
+# the second: the prompt itself found none, and the board started anew
+_NO_MEMORY = ("board.memory", "board.unplugged")
 ROOMY_BYTES = 400_000  # so that the ballast alone decides what is free
 
 
