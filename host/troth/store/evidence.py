@@ -19,6 +19,7 @@ from ..core.verdict import State
 from . import audit, epochs, intervals, schema
 from .bulk import Row, ask, each, insert_rows
 from .changes import Accepted, Recorded, Refused, Spent
+from .memory import Memory
 from .rows import ChallengeRow, EvidenceRow, RejectionRow, SetRow
 
 _challenges, _sets = schema.challenges, schema.claims_sets
@@ -71,7 +72,7 @@ def prune_challenges(conn: Connection, before: int) -> int:
 
 
 def record(
-    conn: Connection, changes: Sequence[Accepted | Refused], memory: intervals.Memory
+    conn: Connection, changes: Sequence[Accepted | Refused], memory: Memory
 ) -> list[Recorded | Spent]:
     """Write outcomes in their order; whose challenge is gone writes nothing."""
     return _Transaction.begin(conn, changes, memory).run(changes)
@@ -99,7 +100,7 @@ class _Transaction:
         cls,
         conn: Connection,
         changes: Sequence[Accepted | Refused],
-        memory: intervals.Memory,
+        memory: Memory,
     ) -> _Transaction:
         numbers = memory.begin(conn)
         return cls(

@@ -18,14 +18,14 @@ from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 
 from ..core.duties import Appraisal, Subject
-from ..core.verdict import DutySet, State, Verdict
+from ..core.verdict import Verdict
 from . import audit, schema, sheets, timeline
 from .changes import Subjects
+from .memory import HOLDING, STATE, VERDICT, Held, Key, Last, Memory, Open, OpenState
 
 _verdicts, _states, _heads = schema.verdicts, schema.states, schema.heads
 _holdings, _duty_sets = schema.holdings, schema.duty_sets
 
-_Key = tuple[str, str]  # subject kind, subject
 _CLOSE_VERDICT = (
     update(_verdicts).where(_verdicts.c.id == bindparam("ident")).values(to=bindparam("at"))
 )
@@ -33,103 +33,6 @@ _CLOSE_STATE = update(_states).where(_states.c.id == bindparam("ident")).values(
 _CLOSE_HOLDING = (
     update(_holdings).where(_holdings.c.id == bindparam("ident")).values(to=bindparam("at"))
 )
-
-
-_VERDICT, _STATE, _HOLDING = 2, 3, 4  # places in the numbers
-_LAST_NUMBERS = (
-    "SELECT (SELECT max(id) FROM evidence), (SELECT max(id) FROM rejections), "
-    "(SELECT max(id) FROM verdicts), (SELECT max(id) FROM states), "
-    "(SELECT max(id) FROM holdings)"
-)
-
-
-@dataclass(slots=True)
-class _Open:
-    """The open answer of one duty."""
-
-    id: int | None  # None: it stands on a sheet
-    since: int
-    said: Appraisal
-
-
-@dataclass(slots=True)
-class _Held:
-    """The open holding of one unit."""
-
-    id: int
-    sheet: int
-    since: int
-
-
-@dataclass(slots=True)
-class _OpenState:
-    id: int
-    since: int
-    said: tuple[str, str, str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Last:
-    """What a device's last verdict said; the very same again needs no second look."""
-
-    appraisals: tuple[Appraisal, ...]
-    duty_set: DutySet
-    state: State
-    subjects: Subjects
-    words: tuple[bytes, int]
-
-    def is_said_again(self, verdict: Verdict, subjects: Subjects, words: tuple[bytes, int]) -> bool:
-        return (
-            self.appraisals is verdict.appraisals
-            and self.duty_set is verdict.duty_set
-            and self.state is verdict.state
-            and self.words == words
-            and self.subjects == subjects
-        )
-
-
-@dataclass(slots=True)
-class Memory:
-    """The open intervals as the writer last saw them: only a copy, forgotten on any doubt."""
-
-    answers: dict[_Key, dict[str, _Open]] = field(default_factory=dict)
-    states: dict[str, _OpenState | None] = field(default_factory=dict)
-    holdings: dict[str, _Held | None] = field(default_factory=dict)
-    sheets: dict[bytes, int] = field(default_factory=dict)
-    words: dict[_Key, tuple[bytes, int]] = field(default_factory=dict)
-    last: dict[str, _Last] = field(default_factory=dict)
-    numbers: list[int] | None = None  # next evidence, rejection, verdict, state and holding
-    leaf: audit.Head | None = None  # the end of the audit chain
-    version: int = -1
-    foreign: int = 0  # how often another connection was found to have written
-
-    def forget(self) -> None:
-        self.answers.clear()
-        self.states.clear()
-        self.holdings.clear()
-        self.sheets.clear()
-        self.words.clear()
-        self.last.clear()
-        self.numbers = None
-        self.leaf = None
-        self.version = -1
-
-    def begin(self, conn: Connection) -> list[int]:
-        """What is remembered still holds, or is asked anew: the next numbers of the tables."""
-        self.check(conn)
-        if self.numbers is None:
-            found = conn.exec_driver_sql(_LAST_NUMBERS).one()
-            self.numbers = [(last or 0) + 1 for last in found]
-        return self.numbers
-
-    def check(self, conn: Connection) -> None:
-        """Forget all if another connection wrote since (this one's own writes do not count)."""
-        version = conn.exec_driver_sql("PRAGMA data_version").scalar_one()
-        if version != self.version:
-            if self.version != -1:
-                self.foreign += 1
-            self.forget()
-            self.version = version
 
 
 @dataclass(slots=True)
@@ -152,7 +55,7 @@ class Changes:
     @classmethod
     def begin(cls, conn: Connection, memory: Memory) -> Changes:
         numbers = memory.begin(conn)
-        return cls(memory, numbers[_VERDICT], numbers[_STATE], numbers[_HOLDING])
+        return cls(memory, numbers[VERDICT], numbers[STATE], numbers[HOLDING])
 
     def add(
         self,
@@ -171,8 +74,8 @@ class Changes:
             return ()
         ids = _ids(verdict.device, subjects)
         changed = []
-        moved: dict[str, _Open] | None = None  # the unit's answers, once its sheet is another
-        seen: dict[Subject, tuple[_Key, dict[str, _Open], bool]] = {}
+        moved: dict[str, Open] | None = None  # the unit's answers, once its sheet is another
+        seen: dict[Subject, tuple[Key, dict[str, Open], bool]] = {}
         for said in verdict.appraisals:
             place = seen.get(said.subject)
             if place is None:
@@ -191,7 +94,7 @@ class Changes:
             if said.subject is Subject.UNIT:
                 moved = held
             if said.subject is Subject.UNIT and not said.live:
-                held[said.duty] = _Open(None, since, said)
+                held[said.duty] = Open(None, since, said)
             else:
                 self._open(key, held, said, at=since, by=evidence)
         if moved is None and self._holding(conn, verdict.device) is None:
@@ -202,7 +105,7 @@ class Changes:
         if late:
             self.memory.last.pop(verdict.device, None)
         else:
-            self.memory.last[verdict.device] = _Last(
+            self.memory.last[verdict.device] = Last(
                 verdict.appraisals, verdict.duty_set, verdict.state, subjects, words
             )
         return tuple(changed)
@@ -210,7 +113,7 @@ class Changes:
     def write(self, conn: Connection) -> None:
         """Write it all: closings first, so that never two answers are open."""
         if self.memory.numbers is not None:
-            self.memory.numbers[_VERDICT:] = (
+            self.memory.numbers[VERDICT:] = (
                 self.next_verdict,
                 self.next_state,
                 self.next_holding,
@@ -240,7 +143,7 @@ class Changes:
         subject: Subject,
         ids: dict[str, str],
         words: tuple[bytes, int],
-    ) -> tuple[_Key, dict[str, _Open], bool]:
+    ) -> tuple[Key, dict[str, Open], bool]:
         key = (subject.value, ids[subject.value])
         held = self.memory.answers.get(key)
         if held is None:
@@ -261,7 +164,7 @@ class Changes:
         else:
             self.closing[ident] = end
 
-    def _holding(self, conn: Connection, device: str) -> _Held | None:
+    def _holding(self, conn: Connection, device: str) -> Held | None:
         if device not in self.memory.holdings:
             self.memory.holdings[device] = _load_holding(conn, device)
         return self.memory.holdings[device]
@@ -270,7 +173,7 @@ class Changes:
         self,
         conn: Connection,
         verdict: Verdict,
-        held: dict[str, _Open],
+        held: dict[str, Open],
         at: int,
         evidence: int | None,
     ) -> None:
@@ -296,7 +199,7 @@ class Changes:
             self.closing_holdings[now.id] = since
         ident = self.next_holding
         self.next_holding += 1
-        self.memory.holdings[device] = _Held(ident, sheet, since)
+        self.memory.holdings[device] = Held(ident, sheet, since)
         self.opening_holdings[ident] = {
             "id": ident,
             "device": device,
@@ -307,11 +210,11 @@ class Changes:
         }
 
     def _open(
-        self, key: _Key, held: dict[str, _Open], said: Appraisal, *, at: int, by: int | None
+        self, key: Key, held: dict[str, Open], said: Appraisal, *, at: int, by: int | None
     ) -> None:
         ident = self.next_verdict
         self.next_verdict += 1
-        held[said.duty] = _Open(ident, at, said)
+        held[said.duty] = Open(ident, at, said)
         self.opening[ident] = {
             "id": ident,
             "subject_kind": key[0],
@@ -353,7 +256,7 @@ class Changes:
                 self.closing_states[now.id] = at
         ident = self.next_state
         self.next_state += 1
-        self.memory.states[device] = _OpenState(ident, at, said)
+        self.memory.states[device] = OpenState(ident, at, said)
         chosen = verdict.duty_set
         self.duty_sets[chosen.digest] = {
             "digest": chosen.digest,
@@ -444,25 +347,25 @@ def _state_words(verdict: Verdict, ids: dict[str, str]) -> tuple[str, str, str, 
     )
 
 
-def _load(conn: Connection, key: _Key) -> dict[str, _Open]:
+def _load(conn: Connection, key: Key) -> dict[str, Open]:
     rows = timeline.current(conn, key[0], key[1], None)
-    return {row.appraisal.duty: _Open(row.id, row.since, row.appraisal) for row in rows}
+    return {row.appraisal.duty: Open(row.id, row.since, row.appraisal) for row in rows}
 
 
-def _load_holding(conn: Connection, device: str) -> _Held | None:
+def _load_holding(conn: Connection, device: str) -> Held | None:
     row = conn.execute(
         select(_holdings.c.id, _holdings.c.sheet, _holdings.c.since).where(
             _holdings.c.device == device, _holdings.c.to.is_(None)
         )
     ).one_or_none()
-    return None if row is None else _Held(*row)
+    return None if row is None else Held(*row)
 
 
-def _load_state(conn: Connection, device: str) -> _OpenState | None:
+def _load_state(conn: Connection, device: str) -> OpenState | None:
     row = conn.execute(
         select(_states).where(_states.c.device == device, _states.c.to.is_(None))
     ).one_or_none()
     if row is None:
         return None
     said = (row.state, row.duty_set, row.failing, row.subjects)
-    return _OpenState(row.id, row.since, said)
+    return OpenState(row.id, row.since, said)

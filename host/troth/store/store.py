@@ -32,6 +32,7 @@ from . import (
 )
 from .changes import Accepted, Recorded, Refused, Spent, Subjects
 from .engine import Engines, StoreUnavailable, open_engines
+from .memory import Memory
 from .reading import Reading
 from .rows import DeviceRow, FeedRow, IncidentRow, KeyRow, StepRow, WaiverEnd
 from .writer import Writer
@@ -44,7 +45,7 @@ class Store(Reading):
 
     def __init__(self, engines: Engines) -> None:
         super().__init__(engines)
-        self._memory = intervals.Memory()
+        self._memory = Memory()
         self._changes = 0
         self._record = partial(evidence.record, memory=self._memory)
         self._writer = Writer(engines.write, on_undone=self._memory.forget)
