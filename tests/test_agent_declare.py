@@ -29,7 +29,7 @@ EVERYTHING: dict[str, Any] = {
     "auth_algs": ["ES256"],
     "algs": ["AES-128-CCM", "ES256", "SHA-256"],
     "services": ["http", "mdns"],
-    "listeners": ["tcp/80", "udp/5353"],
+    "listeners": ["80/tcp", "5353/udp"],
     "links": ["mqtts"],
     "links_verified": True,
     "tls_min": "1.2",
@@ -147,8 +147,8 @@ def test_later_words_replace_earlier_ones_and_none_takes_them_back(tmp_path: Pat
         ({"sensors": ["x" * 33]}, "declare.value", "1 to 32"),
         ({"sensors": [1]}, "declare.value", "names"),
         ({"service_auth": ["password", "hope"]}, "declare.value", "some of"),
-        ({"listeners": ["80"]}, "declare.value", "tcp/80"),
-        ({"listeners": ["tcp/65536"]}, "declare.value", "tcp/80"),
+        ({"listeners": ["80"]}, "declare.value", "80/tcp"),
+        ({"listeners": ["65536/tcp"]}, "declare.value", "80/tcp"),
     ],
 )
 def test_what_is_wrong_is_refused_and_nothing_of_it_is_kept(

@@ -93,7 +93,7 @@ def _names(name, kind, value):
         if kind is not list and each not in kind[0].split(" "):
             raise _wrong(name, "some of " + kind[0])
         if name == "listeners" and not _is_port(each):
-            raise _wrong(name, 'open ports, as "tcp/80"')
+            raise _wrong(name, 'open ports, as "80/tcp"')
     return list(value)
 
 
@@ -103,7 +103,7 @@ def _is_name(text):
 
 
 def _is_port(text):
-    kind, _, number = text.partition("/")
+    number, _, kind = text.partition("/")
     return kind in ("tcp", "udp") and number.isdigit() and int(number) < 65536
 
 
