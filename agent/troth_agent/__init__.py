@@ -1,14 +1,10 @@
 # Troth's agent: a board gives its word. Nothing is imported or done before it is asked for.
 import gc
 import sys
-import time
 
 import micropython
-from micropython import const
 
 VERSION = "0.1.0"
-_NONCE_BYTES = const(32)
-_SIGN_MS = const(1000)
 
 
 # What went wrong, for a machine (`code`) and for a person (`text`), never a secret; and for how
@@ -31,64 +27,29 @@ def forget(*names):
     gc.collect()
 
 
-# Who this board is; the same before and after enrolment.
+# What is asked of a board now and then is loaded when it is asked.
 def identify():
-    from . import firm, identity, keys
+    from . import asked
 
-    said = {
-        "chip": firm.chip(),
-        "mac": identity.mac().hex(),
-        "version": VERSION,
-        "build": "P2" if identity.hardened() else "P0",
-        "frozen": identity.frozen(),
-        "sealed": identity.sealed(),
-    }
-    said.update(keys.describe())
-    return said
+    return asked.identify()
 
 
-# Makes the board's key, once, or proves the one in its silicon; shows the fuses that the host keeps
-# as provisioning record.
 def enroll():
-    from . import firm, identity, keys
+    from . import asked
 
-    signer, settings = keys.chosen()
-    key = signer.create(settings)
-    return {
-        "public_key": key.public.hex() if key.public else None,
-        "fuses": firm.fuses()["fuses"].hex(),
-        "chip": firm.chip(),
-        "mac": identity.mac().hex(),
-        "key_origin": signer.ORIGIN,
-        "alg": key.alg,
-        "kid": key.kid.hex(),
-    }
+    return asked.enroll()
 
 
-# Evidence for this challenge, with its claims-set unless `bundle` is false.
 def answer(nonce, bundle=True):
-    if len(nonce) != _NONCE_BYTES:
-        raise Trouble("nonce.size", "the nonce has %d bytes, want %d" % (len(nonce), _NONCE_BYTES))
-    _measure()
-    from . import attest
+    from . import asked
 
-    board = _board()
-    claims_set = board.claims_set()
-    _pace()
-    evidence = attest.Evidence(claims_set, board.session(), _key(), nonce)
-    return evidence.bundle() if bundle else evidence.bare()
+    return asked.answer(nonce, bundle)
 
 
-_signed: list = []
+def seal():
+    from . import asked
 
-
-# Nobody gets more than one signature a second. The loop's pauses see to that by themselves.
-def _pace():
-    now = time.ticks_ms()
-    wait = _SIGN_MS - time.ticks_diff(now, _signed[0]) if _signed else 0
-    if 0 < wait <= _SIGN_MS:
-        time.sleep_ms(wait)
-    _signed[:] = [time.ticks_ms()]
+    asked.seal()
 
 
 _declared: dict = {}  # label -> value
@@ -100,18 +61,6 @@ def declare(**said):
 
     declared.add(_declared, said)
     forget("declared")
-
-
-# Closes the prompt of a hardened build for good, then restarts.
-def seal():
-    import machine
-
-    from . import identity
-
-    if not identity.hardened():
-        raise ValueError("a stock build cannot be sealed: its prompt is built in")
-    identity.seal()
-    machine.reset()
 
 
 # What main.py calls: report for ever, until Ctrl-C on a board that is not sealed. `feed` is called
@@ -146,6 +95,7 @@ def once(feed=None):
 # cost heap.
 def _settle():
     micropython.opt_level(3)
+    gc.threshold(4096)  # what stays gathers at the heap's beginning
     _measure()
 
 
@@ -176,10 +126,10 @@ def _key():
     from . import keys
 
     signer, settings = keys.chosen()
+    forget("keys")
     key = signer.load(settings)
     if key is None:
         raise Trouble("key.missing", "this board has no key yet: enroll it first")
-    gc.collect()
     if signer.ORIGIN == "nvs":
         from . import p256  # noqa: F401  (now, while there is room to compile it)
 

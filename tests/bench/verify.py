@@ -26,7 +26,7 @@ import forge
 import house
 from troth.core.evidence import Evidence
 from troth.core.freshness import Challenge
-from troth.core.trust import VerifiedEvidence, authenticate
+from troth.core.trust import VerifiedEvidence, opened, sealed
 from troth.core.verdict import State
 from troth.core.verify import answered, described, parse_evidence
 from troth.fleet.context import Signer
@@ -112,8 +112,9 @@ def _judged(pipeline: Pipeline, reports: Iterator[Report]) -> Callable[[], objec
             raise RuntimeError(f"a healthy board came out {verdict.state}")
 
     def walk() -> None:
-        opened = [read(report) for report in islice(pending, HANDFUL)]
-        signed = [(r, signer, authenticate(e, signer.key)) for r, e, signer in opened]
+        heard = [read(report) for report in islice(pending, HANDFUL)]
+        asked = [(r, signer, sealed(e, signer.key)) for r, e, signer in heard]
+        signed = [(r, signer, opened(found, found.holds())) for r, signer, found in asked]
         if not signed:
             raise RuntimeError("more is measured than was made")
         for each in signed:

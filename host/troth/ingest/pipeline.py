@@ -20,7 +20,7 @@ from ..core.evidence import MAX_BYTES, Evidence, parse_evidence
 from ..core.freshness import Challenge
 from ..core.keyring import KeyRing
 from ..core.reference import Policy
-from ..core.trust import authenticate
+from ..core.trust import opened, sealed
 from ..core.verdict import Catalogue
 from ..core.verify import Report, answered, described
 from ..fleet.context import Context, Signer
@@ -40,7 +40,7 @@ from .outcomes import (
 )
 from .results import Results
 from .sessions import Sessions, again
-from .steps import Draft, Heard, Message, Opened, Prepared, Sent, Signed, Weighed
+from .steps import Draft, Heard, Message, Opened, Prepared, Presented, Sent, Signed, Weighed
 from .unasked import Unasked
 
 BARE = "application/eat+cwt"
@@ -146,7 +146,8 @@ class Pipeline:
         for kind, step in (
             (Sent, self._unasked.recognise),
             (Message, self._open_up),
-            (Opened, self._authenticate),
+            (Opened, self._present),
+            (Presented, self._authenticate),
             (Signed, self._hear),
             (Heard, self._weigh),
             (Weighed, partial(self._draft, generation)),
@@ -174,30 +175,37 @@ class Pipeline:
             return _unopened(message, err)
         return Opened(message, challenge, evidence, self.context.signer(evidence.key_id))
 
-    def _authenticate(self, opened: Opened) -> Signed | Draft:
-        signer, evidence = opened.signer, opened.evidence
+    def _present(self, asked: Opened) -> Presented | Draft:
+        signer = asked.signer
         try:
-            verified = authenticate(evidence, signer.key if signer else None)
+            found = sealed(asked.evidence, signer.key if signer else None)
         except Rejected as err:
-            return self._refuse(opened, err)
-        if signer is None:  # authenticate has refused it; this tells the type checker
-            raise RuntimeError("authenticated without a signer")
-        return Signed(opened, signer, verified)
+            return self._refuse(asked, err)
+        if signer is None:  # it was refused; this tells the type checker
+            raise RuntimeError("sealed without a signer")
+        return Presented(asked, signer, found)
+
+    def _authenticate(self, presented: Presented) -> Signed | Draft:
+        asked, signer, found = presented
+        try:
+            return Signed(asked, signer, opened(found, found.holds()))
+        except Rejected as err:
+            return self._refuse(asked, err)
 
     def _hear(self, signed: Signed) -> Heard | Draft | Outcome:
-        opened, signer, verified = signed
+        asked, signer, verified = signed
         try:
-            report = answered(verified, opened.challenge, now=opened.message.at)
+            report = answered(verified, asked.challenge, now=asked.message.at)
             claims_set = self._set(report)
         except Rejected as err:
-            return self._refuse(opened, err)
+            return self._refuse(asked, err)
         if claims_set is None:
-            return Waiting(opened.challenge, signer.key.device, report.token.set_digest)
-        return Heard(opened, signer, report, claims_set)
+            return Waiting(asked.challenge, signer.key.device, report.token.set_digest)
+        return Heard(asked, signer, report, claims_set)
 
     def _weigh(self, heard: Heard) -> Weighed:
-        opened, signer, report, claims_set = heard
-        at = opened.message.at
+        asked, signer, report, claims_set = heard
+        at = asked.message.at
         facts = self.context.facts(signer.unit, signer.epoch, report.token, claims_set, now=at)
         return Weighed(heard, facts, self.judge.judge(facts))
 
@@ -222,8 +230,8 @@ class Pipeline:
         return None if claims_set is None else self.context.remember(claims_set)
 
     def _draft(self, generation: int, weighed: Weighed) -> Draft:
-        (opened, signer, report, claims_set), facts, verdict = weighed
-        message, challenge, evidence, _ = opened
+        (asked, signer, report, claims_set), facts, verdict = weighed
+        message, challenge, evidence, _ = asked
         at, token = message.at, report.token
         ear = self.results.judged(verdict, facts.profile, self._severe, challenge, at)
         change = Accepted(
@@ -247,8 +255,8 @@ class Pipeline:
 
         return Draft(challenge, change, end)
 
-    def _refuse(self, opened: Opened, err: Rejected) -> Draft:
-        message, challenge, evidence, signer = opened
+    def _refuse(self, asked: Opened, err: Rejected) -> Draft:
+        message, challenge, evidence, signer = asked
         device = self._answerable(challenge, signer)
         ear = self.results.refused(challenge, message.at)
         change = Refused(

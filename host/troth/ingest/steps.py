@@ -10,7 +10,7 @@ from ..core.claims import ClaimsSet
 from ..core.duties import Facts
 from ..core.evidence import Evidence
 from ..core.freshness import Challenge
-from ..core.trust import VerifiedEvidence
+from ..core.trust import Sealed, VerifiedEvidence
 from ..core.verdict import Verdict
 from ..core.verify import Report
 from ..fleet.context import Signer
@@ -43,6 +43,14 @@ class Opened(NamedTuple):
     challenge: Challenge
     evidence: Evidence
     signer: Signer | None
+
+
+class Presented(NamedTuple):
+    """A message under an enrolled key, its signature not checked yet."""
+
+    opened: Opened
+    signer: Signer
+    sealed: Sealed
 
 
 class Signed(NamedTuple):

@@ -1,0 +1,83 @@
+# What is asked of a board by who stands before it: who it is, its key, its word on a challenge, and
+# its seal.
+import time
+
+from micropython import const
+
+import troth_agent
+from troth_agent import VERSION, Trouble
+
+_NONCE_BYTES = const(32)
+_SIGN_MS = const(1000)
+
+
+# Who this board is; the same before and after enrolment.
+def identify():
+    from . import firm, identity, keys
+
+    said = {
+        "chip": firm.chip(),
+        "mac": identity.mac().hex(),
+        "version": VERSION,
+        "build": "P2" if identity.hardened() else "P0",
+        "frozen": identity.frozen(),
+        "sealed": identity.sealed(),
+    }
+    said.update(keys.describe())
+    return said
+
+
+# Makes the board's key, once, or proves the one in its silicon; shows the fuses that the host keeps
+# as provisioning record.
+def enroll():
+    from . import firm, identity, keys
+
+    signer, settings = keys.chosen()
+    key = signer.create(settings)
+    return {
+        "public_key": key.public.hex() if key.public else None,
+        "fuses": firm.fuses()["fuses"].hex(),
+        "chip": firm.chip(),
+        "mac": identity.mac().hex(),
+        "key_origin": signer.ORIGIN,
+        "alg": key.alg,
+        "kid": key.kid.hex(),
+    }
+
+
+# Evidence for this challenge, with its claims-set unless `bundle` is false.
+def answer(nonce, bundle=True):
+    if len(nonce) != _NONCE_BYTES:
+        raise Trouble("nonce.size", "the nonce has %d bytes, want %d" % (len(nonce), _NONCE_BYTES))
+    troth_agent._measure()
+    from . import attest
+
+    board = troth_agent._board()
+    claims_set = board.claims_set()
+    _pace()
+    evidence = attest.Evidence(claims_set, board.session(), troth_agent._key(), nonce)
+    return evidence.bundle() if bundle else evidence.bare()
+
+
+_signed: list = []
+
+
+# Nobody gets more than one signature a second. The loop's pauses see to that by themselves.
+def _pace():
+    now = time.ticks_ms()
+    wait = _SIGN_MS - time.ticks_diff(now, _signed[0]) if _signed else 0
+    if 0 < wait <= _SIGN_MS:
+        time.sleep_ms(wait)
+    _signed[:] = [time.ticks_ms()]
+
+
+# Closes the prompt of a hardened build for good, then restarts.
+def seal():
+    import machine
+
+    from . import identity
+
+    if not identity.hardened():
+        raise ValueError("a stock build cannot be sealed: its prompt is built in")
+    identity.seal()
+    machine.reset()
