@@ -55,7 +55,13 @@ def test_the_list_is_the_same_from_any_directory(stage: Stage, tmp_path: Path) -
 
 
 def test_a_board_has_the_heap_of_its_chip(stage: Stage) -> None:
-    said = stage.python("plain", "import gc; gc.collect(); print(gc.mem_free())")
+    said = stage.python(
+        "plain",
+        "import esp, esp32, gc, hashlib, json, machine, network, os, socket, time, tls\n"
+        "esp32.Partition(esp32.Partition.RUNNING).info()\n"
+        "network.WLAN(network.WLAN.IF_STA).isconnected()\n"
+        "gc.collect(); print(gc.mem_free())",
+    )
     assert 105_000 < int(said) < 125_000
     code = "try:\n x = [bytes(1000) for _ in range(200)]\nexcept MemoryError: print('full')"
     assert stage.python("plain", code).strip() == "full"

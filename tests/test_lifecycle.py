@@ -81,7 +81,7 @@ def test_a_retired_device_is_counted_no_more_but_found_by_name(store: Store) -> 
 
     def names(**asked: Any) -> list[str]:
         found = check(pipeline.context, house.duties(), now=NOW, **asked)
-        return [unit.row.name for unit in found.units]
+        return list(found.states)
 
     pipeline.context.refresh()
     assert names() == ["board-2"]

@@ -13,10 +13,14 @@ _SIGN_MS = const(1000)
 
 # Who this board is; the same before and after enrolment.
 def identify():
-    from . import firm, identity, keys
+    from . import boot, firm, identity
+
+    chip = firm.chip()
+    boot.let_go()
+    from . import keys
 
     said = {
-        "chip": firm.chip(),
+        "chip": chip,
         "mac": identity.mac().hex(),
         "version": VERSION,
         "build": "P2" if identity.hardened() else "P0",
@@ -30,14 +34,18 @@ def identify():
 # Makes the board's key, once, or proves the one in its silicon; shows the fuses that the host keeps
 # as provisioning record.
 def enroll():
-    from . import firm, identity, keys
+    from . import boot, firm, identity
+
+    chip, fuses = firm.chip(), firm.fuses()["fuses"].hex()
+    boot.let_go()
+    from . import keys
 
     signer, settings = keys.chosen()
     key = signer.create(settings)
     return {
         "public_key": key.public.hex() if key.public else None,
-        "fuses": firm.fuses()["fuses"].hex(),
-        "chip": firm.chip(),
+        "fuses": fuses,
+        "chip": chip,
         "mac": identity.mac().hex(),
         "key_origin": signer.ORIGIN,
         "alg": key.alg,

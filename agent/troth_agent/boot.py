@@ -47,4 +47,9 @@ def steps():
         from . import firm
 
         _this[0].facts = yield from firm.measure()
-        forget("firm", "efuse", "efuse_table", "image", "ota")
+        let_go()
+
+
+# What measures takes much heap.
+def let_go():
+    forget("firm", "efuse", "efuse_table", "image", "ota")

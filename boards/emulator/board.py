@@ -26,8 +26,9 @@ from emulator.vm import Vm
 
 POWER_ON, HARD, WATCHDOG, DEEPSLEEP, SOFT = 1, 2, 3, 4, 5
 SOFT_FRIENDLY, SOFT_RAW, RESET, PANIC, SLEEP, BOOTLOADER = 0x40, 0x41, 0x42, 0x44, 0x45, 0x46
-# what the emulator's own modules take of the VM's heap, added so that a board has its own
-ROM_HEAP = 30_000
+# what the emulator's own modules take of the VM's heap once all are in use, added so that a board
+# has its own: on a chip they lie in flash
+ROM_HEAP = 44_000
 CHUNK = 4096
 ATTACH_POLL_S = 0.01
 
