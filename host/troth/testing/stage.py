@@ -115,11 +115,21 @@ class Stage:
             list(hands.map(self.spoil, self._story.boards))
 
     def wait_for_state(self, state: str, timeout_s: float, *, since: int = 0) -> bool:
-        """Has every board reached this state within the time, by what it said after `since`?"""
+        """Has every board reached this state within the time, by what it measured after `since`?
+
+        The first report after it may have been measured before, so the second is what counts.
+        """
+        first = {cast.name: since for cast in self._story.boards}
         end = time.monotonic() + timeout_s
         while time.monotonic() < end:
-            standings = [self.standing(cast) for cast in self._story.boards]
-            if all(each and each.state == state and _fresh(each, since) for each in standings):
+            standings = {cast.name: self.standing(cast) for cast in self._story.boards}
+            for name, each in standings.items():
+                if since and each and each.heard > since == first[name]:
+                    first[name] = each.heard
+            if all(
+                each and each.state == state and _fresh(each, first[name])
+                for name, each in standings.items()
+            ):
                 return True
             time.sleep(0.25)
         return False
