@@ -6,6 +6,7 @@ that the next `import esp32` talks to.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import os
 import socket
@@ -84,9 +85,10 @@ def plug_in(board: FakeBoard) -> FakeBoard:
     global _board
     _board = board
     sys.modules.pop("webrepl", None)
-    loaded = sys.modules.get("troth_agent.boot")
-    if loaded is not None:
-        loaded._this.clear()
+    for name, kept in (("boot", "_this"), ("asked", "_signed")):
+        loaded = sys.modules.get(f"troth_agent.{name}")
+        if loaded is not None:
+            getattr(loaded, kept).clear()
     return board
 
 
@@ -288,3 +290,9 @@ for _name, _value in {
         setattr(time, _name, _value)
 if not hasattr(os, "ilistdir"):
     os.ilistdir = ilistdir  # type: ignore[attr-defined]
+
+# MicroPython's collector has one threshold; CPython's takes long over the memory of a test run
+_module("gc", collect=lambda: 0, threshold=lambda size: None)
+import troth_agent.loop  # noqa: E402, F401
+
+sys.modules["gc"] = gc
