@@ -291,7 +291,8 @@ def test_micropython_and_cpython_make_the_same_mac() -> None:
             exec(compile(program, "same", "exec"), {})
     finally:
         agent_support.sys.modules.update(kept)
-        agent_support.sys.modules.pop("troth_agent.keys.efuse_hmac")
+        agent_support.sys.modules["troth_agent.keys.efuse_hmac"] = efuse_hmac
+        keys.efuse_hmac = efuse_hmac
     start = f"import sys\nsys.path[:] = [{str(AGENT)!r}]\n"
     argv = [*found.argv, "-X", f"heapsize={112_000 * found.heap_factor}", "-c", start + program]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
