@@ -37,6 +37,7 @@ from troth.factory.home import make_home
 from troth.factory.serial import Board as SerialBoard
 from troth.factory.serial import quiet
 from troth.ingest.broker import find_broker
+from troth.ingest.ending import end
 from troth.ingest.http import Api
 from troth.ingest.mqtt import Courier
 from troth.ingest.pipeline import Pipeline, wall_clock
@@ -101,8 +102,7 @@ class Place:
             task = asyncio.create_task(made[0].run())
             ready.set()
             await asyncio.to_thread(stop.wait)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end([task])
 
         thread = threading.Thread(target=asyncio.run, args=(serve(),), daemon=True)
         thread.start()

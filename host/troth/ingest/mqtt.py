@@ -23,6 +23,7 @@ from .bounds import Bounds
 from .broker import Broker, Client
 from .carrier import Carrier
 from .desk import Busy
+from .ending import end
 from .outcomes import NotTaken
 from .receipts import read_digests
 from .replies import Problem
@@ -90,9 +91,7 @@ class Courier:
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             done.pop().result()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+            await end(tasks)
 
     async def _publish_epochs(self, client: Client) -> None:
         """Retained, so that a board that wakes finds the handle of now."""

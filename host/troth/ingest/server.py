@@ -16,6 +16,7 @@ import uvicorn
 
 from ..trouble import Trouble
 from .door import Door, Patient
+from .ending import end
 
 KEEP_ALIVE_S = 75
 GRACE_S = 5
@@ -95,10 +96,7 @@ async def run(
             others.append(asyncio.create_task(beside()))
         await asyncio.gather(*tasks)
     finally:
-        for other in others:
-            other.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await other
+        await end(others)
 
 
 async def _repeat(chore: Callable[[], Any], every_s: float = 1.0) -> None:
