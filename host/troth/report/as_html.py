@@ -58,14 +58,10 @@ def _cover(report: Report) -> str:
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
-    answer = "evidence of breach" if finding.is_breach else finding.outcome
-    laws = (
-        f"{law.text} {'decided' if law.clause.decides else 'supported'}" for law in finding.laws
-    )
     cells = (
         f"{finding.duty.id}: {finding.duty.title} ({finding.duty.severity.value})",
-        ", ".join(laws),
-        f"{answer}, since {finding.since}",
+        "; ".join(law.words for law in finding.laws),
+        f"{finding.answer}, since {finding.since}",
         f"{finding.kind} {' '.join(finding.units)}",
         finding.party.value if finding.party else "",
         finding.because + (f". Do: {finding.remedy}" if finding.remedy else ""),

@@ -45,6 +45,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "title": finding.duty.title,
         "severity": finding.duty.severity.value,
         "outcome": finding.outcome,
+        "reason": finding.reason or None,
         "breach": finding.is_breach,
         "subject_kind": finding.kind,
         "subject": finding.subject,
@@ -59,6 +60,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
             {
                 "provision": law.clause.provision,
                 "status": law.clause.status.value,
+                "condition": law.clause.condition or None,
                 "decides": law.clause.decides,
                 "confidence": law.clause.confidence,
                 "force": law.force.value,

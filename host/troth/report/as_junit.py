@@ -43,4 +43,4 @@ def _case(suite: Element, finding: Finding) -> None:
         case Outcome.ERROR:
             SubElement(case, "error", message=finding.because)
         case _:
-            SubElement(case, "skipped", message=f"{finding.outcome}: {finding.because}")
+            SubElement(case, "skipped", message=f"{finding.answer}: {finding.because}")

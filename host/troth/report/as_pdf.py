@@ -107,12 +107,11 @@ def _findings(findings: Iterable[Finding], width: float) -> list[Any]:
 
 
 def _row(finding: Finding) -> tuple[str, ...]:
-    answer = "evidence of breach" if finding.is_breach else finding.outcome
-    laws = ", ".join(law.text for law in finding.laws if law.text)
+    laws = "; ".join(law.words for law in finding.laws if law.text)
     todo = f". Do: {finding.remedy}" if finding.remedy else ""
     return (
         f"{finding.duty.id}: {finding.duty.title} ({finding.duty.severity.value}). {laws}",
-        f"{answer}, since {finding.since}",
+        f"{finding.answer}, since {finding.since}",
         f"{finding.kind} {_some(finding.units, 6)}",
         finding.party.value if finding.party else "",
         finding.because + todo,

@@ -76,6 +76,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
         "partialFingerprints": {"troth/1": hashlib.sha256(mark.encode()).hexdigest()},
         "properties": {
             "outcome": finding.outcome,
+            "reason": finding.reason or None,
             "breach": finding.is_breach,
             "owedBy": finding.party.value if finding.party else None,
             "assurance": finding.assurance,

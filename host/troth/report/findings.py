@@ -45,6 +45,15 @@ class Law:
         star = "*" if self.clause.confidence == "low" else ""
         return f"{self.clause.provision}{star}"
 
+    @property
+    def words(self) -> str:
+        """With its weight: who reads the provision alone takes advice for law."""
+        clause = self.clause
+        condition = f" ({clause.condition})" if clause.condition else ""
+        weight = "decided" if clause.decides else "supported"
+        told = f"{self.text} {clause.status.value}{condition}, {weight}".strip()
+        return told if self.force is not Force.TO_COME else f"{told}, not in force yet"
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -52,6 +61,7 @@ class Finding:
 
     duty: Duty
     outcome: str  # of Outcome, or stale: the last word is too old to count
+    reason: str  # of what is not shown
     kind: str
     subject: str
     units: tuple[str, ...]
@@ -60,8 +70,14 @@ class Finding:
     because: str
     remedy: str
     assurance: str
-    since: str
+    since: str  # of what is not met: since when without a break, however it was reworded
     evidence: str
+
+    @property
+    def answer(self) -> str:
+        if self.is_breach:
+            return "evidence of breach"
+        return f"{self.outcome} ({self.reason})" if self.reason else self.outcome
 
     @property
     def is_breach(self) -> bool:
@@ -190,8 +206,10 @@ def _findings(
                     key = (row.appraisal.duty, *subject, _outcome(unit, row.appraisal))
                     groups[key].append((unit, row))
     duties = {duty.id: duty for duty in catalogue.duties}
+    fails = context.store.failing_since(as_of=as_of)
     found = [
-        _finding(duties[key[0]], key, members, regime, as_of) for key, members in groups.items()
+        _finding(duties[key[0]], key, members, regime, as_of, fails.get((key[1], key[2], key[0])))
+        for key, members in groups.items()
     ]
     return sorted(found, key=_order)
 
@@ -208,6 +226,7 @@ def _finding(
     members: list[tuple[Unit, IntervalRow]],
     regime: Regime,
     as_of: int,
+    fails: int | None,
 ) -> Finding:
     row = members[0][1]
     said = row.appraisal
@@ -216,6 +235,7 @@ def _finding(
     return Finding(
         duty=duty,
         outcome=key[3],
+        reason=said.reason.value if said.reason and key[3] == said.outcome else "",
         kind=key[1],
         subject=names[0] if key[1] == "unit" else plain(key[2]),
         units=names,
@@ -224,7 +244,7 @@ def _finding(
         because=plain(said.because, 400),
         remedy=plain(said.remedy, 400),
         assurance=said.assurance.value,
-        since=iso(row.since),
+        since=iso(row.since if fails is None else fails),
         evidence=str(row.evidence or ""),
     )
 
