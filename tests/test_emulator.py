@@ -357,8 +357,24 @@ def test_mistakes_have_a_code_and_a_remedy(
     said = stage.emu(*words)
     assert said.code == exit_code
     assert said.err.startswith(f"error[{code}] ")
+    assert "\n  fix:  " in said.err
     assert said.out == ""
     assert "Traceback" not in said.err
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [(("--chip", "esp99"), "usage"), (("--name", "Not A Name"), "board.name")],
+    ids=["usage", "trouble"],
+)
+def test_a_mistake_is_a_document_too_when_json_is_asked(
+    tmp_path: Path, words: tuple[str, ...], code: str
+) -> None:
+    said = run(*EMULATOR, "run", *words, "--json", env=own_env(tmp_path))
+    document = json.loads(said.out)
+    assert (document["schema"], document["code"]) == ("troth/error/1", code)
+    assert document["exit"] == said.code == 2
+    assert document["what"] in said.err
 
 
 @pytest.mark.parametrize(

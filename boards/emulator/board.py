@@ -172,7 +172,8 @@ class Board:
         )
         if said.returncode:
             last = (said.stdout + said.stderr).strip().splitlines()[-1:]
-            raise Trouble("board.flash", f"{self.order.name}: {' '.join(last) or 'the VM ended'}")
+            what = f"{self.order.name}: {' '.join(last) or 'the VM ended'}"
+            raise Trouble("board.flash", what, "fewer or smaller files in --files")
 
     def _start(self, cause: int, raw: bool) -> None:
         self._wire, slave = os.openpty()

@@ -10,14 +10,14 @@ import sys
 import tomllib
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from emulator import control
 from emulator.chips import PROFILES, chip_ids, load_chip
 from emulator.folder import Order
 from emulator.hardened import as_burned
 from emulator.hardware_key import SIGNERS, signer_of
-from emulator.trouble import BOARD, USAGE, Trouble
+from emulator.trouble import USAGE, Trouble
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 DESCRIBED = re.compile(r"[!-~]{1,31}")  # esp_app_desc.h: 32 bytes with the closing zero
@@ -27,21 +27,33 @@ FAULTS_SCHEMA = "troth/faults/1"
 
 def main(words: list[str]) -> int:
     """Run one command; the exit code."""
-    asked = _parser().parse_args(_json_anywhere(words))
     try:
+        asked = _parser().parse_args(_json_anywhere(words))
         result: int = asked.act(asked)
     except Trouble as err:
-        print(err, file=sys.stderr)
-        return err.exit_code
+        return _tell(err, words)
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         return 0
     except OSError as err:  # a full disk, a folder that may not be written
         place = f"{err.filename}: " if err.filename else ""
-        print(Trouble("emu.file", f"{place}{err.strerror}", "see: troth doctor"), file=sys.stderr)
-        return BOARD
+        return _tell(Trouble("emu.file", f"{place}{err.strerror}", "troth doctor"), words)
     return result
+
+
+def _tell(trouble: Trouble, words: list[str]) -> int:
+    """On stderr for people; who asked for JSON gets a document as well."""
+    print(trouble, file=sys.stderr)
+    if "--json" in words:
+        print(json.dumps(trouble.document()))
+    return trouble.exit_code
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        raise Trouble("usage", message, f"{self.prog} --help", USAGE)
 
 
 def _json_anywhere(words: list[str]) -> list[str]:
@@ -52,7 +64,7 @@ def _json_anywhere(words: list[str]) -> list[str]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="troth emu", description="Boards without hardware.")
+    parser = _Parser(prog="troth emu", description="Boards without hardware.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
     run = verbs.add_parser("run", help="boards in the foreground until Ctrl-C")
@@ -119,7 +131,9 @@ def _run(asked: argparse.Namespace) -> int:
     from emulator.supervisor import Supervisor
 
     if asked.expect:
-        raise Trouble("usage.expect", "--expect needs the verifier", "troth emu run ...", USAGE)
+        raise Trouble(
+            "usage.expect", "--expect needs the verifier", "troth emu run --expect STATE", USAGE
+        )
     orders = _scenario(asked.scenario) if asked.scenario else _orders(asked)
     orders = [as_burned(order) for order in orders]
     _check(orders)
@@ -173,7 +187,9 @@ def _scenario(path: Path) -> list[Order]:
     try:
         said = tomllib.loads(path.read_text())
     except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        raise Trouble("scenario.unreadable", f"{path}: {err}", exit_code=USAGE) from err
+        why = err.strerror if isinstance(err, OSError) else str(err)
+        fix = "name a TOML file with a [[board]] for each board"
+        raise Trouble("scenario.unreadable", f"{path}: {why}", fix, USAGE) from err
     rows = said.get("board")
     if not isinstance(rows, list) or not rows:
         raise Trouble("scenario.empty", f"{path} has no [[board]]", _BOARD_FIX, USAGE)
@@ -232,11 +248,13 @@ def _check(orders: list[Order]) -> None:
         if order.profile not in PROFILES:
             raise Trouble("profile.unknown", f"no profile {order.profile}", "P0, P1 or P2", USAGE)
         if order.serial is not None and not 0 <= order.serial < 1 << 24:
-            raise Trouble("scenario.key", f"serial {order.serial} is no 24-bit number", "", USAGE)
+            what = f"{order.name}: serial = {order.serial}"
+            raise Trouble("scenario.key", what, "a number from 0 to 16777215", USAGE)
         if order.fault:
             check_profile(order.fault, order.profile)
         if order.files and not order.files.is_dir():
-            raise Trouble("files.missing", f"{order.files} is no directory", "", USAGE)
+            fix = "name the folder with your main.py"
+            raise Trouble("files.missing", f"{order.files} is no folder", fix, USAGE)
         if order.app and not order.app.is_file():
             raise Trouble(
                 "app.missing", f"{order.app} is no file", "build one: troth emu image", USAGE
@@ -309,7 +327,8 @@ def _image(asked: argparse.Namespace) -> int:
     try:
         asked.out.write_bytes(image)
     except OSError as err:
-        raise Trouble("image.unwritable", f"{asked.out}: {err.strerror}", exit_code=USAGE) from err
+        what = f"{asked.out}: {err.strerror}"
+        raise Trouble("image.unwritable", what, "write it elsewhere", USAGE) from err
     if asked.json:
         print(json.dumps({"file": str(asked.out), "bytes": len(image)}))
     return 0

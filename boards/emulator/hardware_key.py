@@ -17,6 +17,7 @@ BLOCK = 5  # the one block that no other use needs: on some chips it cannot hold
 HMAC_UP = 8
 SALT = b"troth/efuse-hmac/1"
 KEY_BYTES = 32
+_MASTER_FIX = "name the home's hmac-master.key"
 # bits of WR_DIS: purpose 0 and key block 0; the others follow
 PURPOSE_FIXED, BLOCK_FIXED = 8, 23
 
@@ -59,10 +60,10 @@ def _read_master(path: Path) -> bytes:
     try:
         master = path.read_bytes()
     except OSError as err:
-        raise Trouble("signer.master", f"{path}: {err.strerror}", "", USAGE) from err
+        raise Trouble("signer.master", f"{path}: {err.strerror}", _MASTER_FIX, USAGE) from err
     if len(master) != KEY_BYTES:
         what = f"{path} has {len(master)} bytes, not {KEY_BYTES}"
-        raise Trouble("signer.master", what, "name the home's hmac-master.key", USAGE)
+        raise Trouble("signer.master", what, _MASTER_FIX, USAGE)
     return master
 
 

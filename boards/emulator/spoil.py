@@ -179,7 +179,8 @@ def _catch_report(victim: Board) -> bytes:
         try:
             victim.run_once("import _capture", copy)
         except (Trouble, subprocess.TimeoutExpired) as err:
-            raise Trouble("fault.capture", f"no report of {victim.order.name}: {err}") from err
+            what = f"no report of {victim.order.name}: {err}"
+            raise Trouble("fault.capture", what, "provision it, then try again") from err
         return (copy / "report.cbor").read_bytes()
 
 

@@ -9,7 +9,7 @@ BOARD = 6
 class Trouble(Exception):
     """A failure with its remedy; `exit_code` is what the command ends with."""
 
-    def __init__(self, code: str, what: str, fix: str = "", exit_code: int = BOARD) -> None:
+    def __init__(self, code: str, what: str, fix: str, exit_code: int = BOARD) -> None:
         super().__init__(what)
         self.code = code
         self.what = what
@@ -17,5 +17,15 @@ class Trouble(Exception):
         self.exit_code = exit_code
 
     def __str__(self) -> str:
-        text = f"error[{self.code}] {self.what}"
-        return f"{text}\nfix:  {self.fix}" if self.fix else text
+        return f"error[{self.code}] {self.what}\n  fix:  {self.fix}"
+
+    def document(self) -> dict[str, str | int]:
+        """The same for programs, as the verifier's own commands tell it."""
+        return {
+            "schema": "troth/error/1",
+            "code": self.code,
+            "what": self.what,
+            "why": "",
+            "fix": self.fix,
+            "exit": self.exit_code,
+        }
