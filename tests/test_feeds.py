@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -445,6 +446,28 @@ def test_what_a_list_leaves_out_is_named_when_the_files_are_there(tmp_path: Path
     assert sbom.missing(found, built(), files) == ("app image", "/lib/lamp.py")
     others = files | {"/main.py": b"changed since"}
     assert "not the release's own" in sbom.missing(found, built(), others)[1]
+
+
+@pytest.mark.parametrize("algorithm", ["sha256", "sha512"])
+def test_a_hash_beside_a_document_must_hold(tmp_path: Path, algorithm: str) -> None:
+    folder = tmp_path / "csaf"
+    folder.mkdir()
+    one, two = (write(folder, vex(), name) for name in ("one.json", "two.json"))
+    beside = folder / f"one.json.{algorithm}"
+    beside.write_text(f"{hashlib.new(algorithm, one.read_bytes()).hexdigest().upper()}  one.json\n")
+    for path in (one, two):
+        path.with_name(f"{path.name}.asc").write_text("-----BEGIN PGP SIGNATURE-----")
+    brought = intake.vex_feed(folder, "vex")
+    assert brought.proof == "1 of 2 documents hold their hash; 2 OpenPGP signatures not checked"
+    for said in ("00" * 32, "", "no hash at all"):
+        beside.write_text(said)
+        with pytest.raises(Trouble) as caught:
+            intake.vex_feed(folder, "vex")
+        assert (caught.value.code, "one.json" in caught.value.what) == ("feed.hash", True)
+
+
+def test_what_has_nothing_beside_it_claims_no_proof(tmp_path: Path) -> None:
+    assert intake.osv_feed(write(tmp_path, osv_record()), "osv", synced=None).proof == ""
 
 
 # --- in the fleet ---------------------------------------------------------------------------

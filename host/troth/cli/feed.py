@@ -206,7 +206,8 @@ def _add(bring: Callable[[Settings, Store], Brought]) -> None:
         print_json({"schema": "troth/feed-added/1", **said, "turned": turned})
         return
     for name, value in said.items():
-        click.echo(f"{name:<10}{', '.join(value) or 'none' if isinstance(value, list) else value}")
+        shown = ", ".join(value) if isinstance(value, list) else value
+        click.echo(f"{name:<10}{'none' if shown == '' else shown}")
 
 
 def _state(row: FeedRow, settings: Settings, now: int) -> str:
@@ -228,4 +229,5 @@ def _document(row: FeedRow, state: str) -> dict[str, Any]:
         "added": iso(row.added),
         "by": row.by,
         "digest": row.digest,
+        "proof": row.proof,
     }

@@ -19,7 +19,7 @@ from ..fleet.words import iso
 from ..store import FeedRow, Store
 from ..trouble import Trouble
 from . import contact, csaf, kev, lifecycle, osv, sbom
-from .reading import files_of, read_json
+from .pile import Pile
 
 _SLACK = 300  # s: a clock may run ahead by that
 
@@ -36,57 +36,60 @@ class Brought:
     document: Any
     digest: str
     ages: bool = True
+    proof: str = ""  # what lay beside it and was found to hold
 
 
 def osv_feed(place: Path, source: str, *, synced: int | None) -> Brought:
     """OSV records from a file or a folder."""
     found: list[Flaw] = []
-    newest, digest = 0, hashlib.sha256()
-    for path in files_of(place):
-        record = osv.read(read_json(path))
+    newest, pile = 0, Pile(place)
+    for document in pile:
+        record = osv.read(document)
         newest = max(newest, record.modified)
         if record.flaw is not None:
             found.append(record.flaw)
-        digest.update(path.read_bytes())
-    return Brought("osv", source, "", synced or newest, len(found), found, digest.hexdigest())
+    at = synced or newest
+    return Brought("osv", source, "", at, len(found), found, pile.digest, proof=pile.proof)
 
 
 def kev_feed(place: Path, source: str) -> Brought:
     """A catalogue of exploited flaws; it says itself when it was released."""
-    said = kev.read(read_json(place))
-    digest = hashlib.sha256(place.read_bytes()).hexdigest()
-    return Brought("kev", source, "", said.released, len(said.exploited), said.exploited, digest)
+    pile = Pile(place)
+    names, at = kev.read(pile.only())
+    return Brought("kev", source, "", at, len(names), names, pile.digest, proof=pile.proof)
 
 
 def vex_feed(place: Path, source: str) -> Brought:
     """CSAF and VEX documents from a file or a folder."""
     words: list[Word] = []
-    newest, digest = 0, hashlib.sha256()
-    for path in files_of(place):
-        said = csaf.read(read_json(path))
-        newest = max(newest, said.released)
-        words += said.words
-        digest.update(path.read_bytes())
-    return Brought("vex", source, "", newest, len(words), words, digest.hexdigest(), ages=False)
+    newest, pile = 0, Pile(place)
+    for document in pile:
+        told = csaf.read(document)
+        newest = max(newest, told.released)
+        words += told.words
+    said = (newest, len(words), words, pile.digest)
+    return Brought("vex", source, "", *said, ages=False, proof=pile.proof)
 
 
 def sbom_feed(place: Path, release: Release, files: Mapping[str, bytes] | None) -> Brought:
     """The component list of one release."""
-    found = sbom.read(read_json(place))
+    pile = Pile(place)
+    found = sbom.read(pile.only())
     document = {
         "made": found.made,
         "subject": found.subject,
         "components": found.components,
         "missing": sbom.missing(found, release, files),
     }
-    digest = hashlib.sha256(place.read_bytes()).hexdigest()
     items = len(found.components) + len(found.files)
-    return Brought("sbom", "", release.id, found.made, items, document, digest, ages=False)
+    said = (found.made, items, document, pile.digest)
+    return Brought("sbom", "", release.id, *said, ages=False, proof=pile.proof)
 
 
 def eol_feed(place: Path, source: str, *, synced: int | None) -> Brought:
     """Until when components are cared for."""
-    said = lifecycle.read(read_json(place))
+    pile = Pile(place)
+    said = lifecycle.read(pile.only())
     at = synced or said.generated
     if not at:
         raise Trouble(
@@ -94,8 +97,8 @@ def eol_feed(place: Path, source: str, *, synced: int | None) -> Brought:
             f"{place.name} does not say of when it is",
             fix="--synced TIME, when it was fetched",
         )
-    digest = hashlib.sha256(place.read_bytes()).hexdigest()
-    return Brought("eol", source, "", at, len(said.cycles), said.cycles, digest)
+    cycles = said.cycles
+    return Brought("eol", source, "", at, len(cycles), cycles, pile.digest, proof=pile.proof)
 
 
 def contact_feed(place: Path, model: str, *, synced: int) -> Brought:
@@ -125,6 +128,7 @@ def keep(store: Store, policy: Policy, brought: Brought, *, at: int, by: str) ->
         at=brought.at,
         items=brought.items,
         digest=brought.digest,
+        proof=brought.proof,
         added=at,
         by=by,
     )

@@ -81,6 +81,11 @@ class Node:
 
 def read_json(path: Path) -> Node:
     """Raises Trouble `feed.missing`, `feed.size` or `feed.syntax`."""
+    return parse_json(path, read_raw(path))
+
+
+def read_raw(path: Path) -> bytes:
+    """Raises Trouble `feed.missing` or `feed.size`."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise Trouble(
@@ -88,11 +93,15 @@ def read_json(path: Path) -> Node:
                 f"{path.name} has more than {MOST_BYTES >> 20} MiB",
                 fix="give the documents one by one, or a folder of them",
             )
-        raw = path.read_bytes()
+        return path.read_bytes()
     except OSError as err:
         raise Trouble(
             "feed.missing", f"cannot read {path}", why=str(err.strerror), fix="name a file"
         ) from err
+
+
+def parse_json(path: Path, raw: bytes) -> Node:
+    """Raises Trouble `feed.syntax`."""
     try:
         value = json.loads(raw.decode("utf-8"), object_pairs_hook=_once, parse_constant=_no)
     except (ValueError, RecursionError) as err:

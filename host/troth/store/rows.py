@@ -207,7 +207,7 @@ class FeedRow(NamedTuple):
     """What one feed brought; its document is asked for apart."""
 
     id: int
-    kind: str  # osv kev vex sbom contact
+    kind: str  # osv kev vex sbom eol contact
     source: str
     subject: str
     at: int
@@ -215,6 +215,7 @@ class FeedRow(NamedTuple):
     digest: str
     added: int
     by: str
+    proof: str = ""  # what lay beside its documents, in words
 
 
 class IncidentRow(NamedTuple):

@@ -384,6 +384,7 @@ feeds = Table(
     Column("document", LargeBinary, nullable=False),  # what was read of it, JSON, compressed
     Column("added", _ID, nullable=False),
     Column("by", String(64), nullable=False),
+    Column("proof", String(128), nullable=False, server_default=""),
 )
 
 incidents = Table(
