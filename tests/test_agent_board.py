@@ -26,7 +26,7 @@ from agent_support import (
     finish,
     plug_in,
 )
-from troth_agent import VERSION, Trouble, board, boot, claims, identity, image
+from troth_agent import VERSION, Trouble, board, boot, claims, identity, image, loop, once, run
 
 SETTINGS = {
     "oemid": b"\x0a\x1b\x2c",
@@ -139,6 +139,19 @@ def test_what_is_measured_for_a_while_lets_others_in(fake: FakeBoard) -> None:
     fake.app.data = app_image("esp32c3", bytes(100_000)).ljust(0x20000, b"\xff")
     assert sum(1 for _ in boot.steps()) >= 100_000 // 16384
     assert not list(boot.steps())  # once a boot
+
+
+@pytest.mark.parametrize("begin", [run, once])
+def test_a_watchdog_is_fed_while_the_image_is_read(
+    begin: Any, fake: FakeBoard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fake.app.data = app_image("esp32c3", bytes(100_000)).ljust(0x20000, b"\xff")
+    fed: list[int] = []
+    monkeypatch.setattr(loop, "run", lambda *_: fed.append(0))
+    monkeypatch.setattr(loop, "finish", lambda *_: fed.append(0))
+    begin(lambda: fed.append(1))
+    assert sum(fed[:-1]) >= 100_000 // 16384
+    assert fed[-1] == 0
 
 
 def test_a_boot_that_is_being_measured_counts_once(fake: FakeBoard, root: Path) -> None:

@@ -66,7 +66,7 @@ def declare(**said):
 # What main.py calls: report for ever, until Ctrl-C on a board that is not sealed. `feed` is called
 # at least once a second, save while the board signs: a watchdog's feed().
 def run(feed=None):
-    _settle()
+    _settle(feed)
     from . import loop
 
     loop.run(_board, _key, feed)
@@ -84,7 +84,7 @@ def start(feed=None):
 # For a board that sleeps deeply: one report, and the seconds to sleep before the next. None from a
 # board that nobody has provisioned.
 def once(feed=None):
-    _settle()
+    _settle(feed)
     from . import loop
 
     ms = loop.finish(loop.rounds(_board, _key, True), feed)
@@ -92,19 +92,14 @@ def once(feed=None):
 
 
 # The loop has the board to itself: from here on only the agent is compiled, and line numbers would
-# cost heap.
-def _settle():
+# cost heap. What a boot is measured for comes first of all, while the heap is whole.
+def _settle(feed):
     micropython.opt_level(3)
     gc.threshold(4096)  # what stays gathers at the heap's beginning
-    _measure()
-
-
-# First of all, while the heap is whole.
-def _measure():
     gc.collect()
     from . import boot
 
-    boot.this()
+    boot.this(feed)
     gc.collect()
 
 

@@ -66,7 +66,7 @@ AGENT = """
 import troth_agent
 {keep}
 def report(known):
-    troth_agent._settle()
+    troth_agent._settle(None)
     from troth_agent import loop
     return loop.finish(loop.report(troth_agent._board(), troth_agent._key, known))
 """

@@ -37,7 +37,7 @@ def turned(board, url={url!r}):
 TIMED = """
 import gc, json, time
 import troth_agent
-troth_agent._settle()
+troth_agent._settle(None)
 from troth_agent import loop
 board = turned(troth_agent._board())
 measured = loop.finish(board.steps())
