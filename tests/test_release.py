@@ -271,3 +271,10 @@ def test_a_file_that_is_no_image_is_called_so_when_an_image_was_meant(home: Path
     with pytest.raises(Trouble) as caught:
         add(home)
     assert caught.value.code == "release.image"
+
+
+def test_a_slip_in_the_version_is_told(home: Path) -> None:
+    words = ["release", "add", f"{home.parent}/app.bin", "--files", f"{home.parent}/files"]
+    done = troth(home, *words, "--version", "9.9.9")
+    assert "note: troth.json says 1.4.0, and so will every unit" in done.stderr
+    assert "troth.json says" not in troth(home, *words, "--version", "1.4.0").stderr

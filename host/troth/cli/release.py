@@ -170,6 +170,9 @@ def _sign(
     )
     if draft.image_version not in ("", said["version"]):
         click.echo(f"note: the image calls itself {draft.image_version}", err=True)
+    if draft.files_version != said["version"]:
+        text = f"note: troth.json says {draft.files_version}, and so will every unit"
+        click.echo(text, err=True)
     for hit in draft.hits:
         click.echo(f"note: literal secret ({hit.kind}) in {hit.path} line {hit.line}", err=True)
     hits = [{"path": hit.path, "line": hit.line, "kind": hit.kind} for hit in draft.hits]

@@ -47,6 +47,7 @@ class Draft:
     said: Mapping[str, Any]
     hits: tuple[Hit, ...]
     image_version: str
+    files_version: str
     frozen_agent: bool
 
     def sign(self, key: EllipticCurvePrivateKey) -> bytes:
@@ -92,7 +93,7 @@ def draft_release(
         "secret_hits": len(hits),
         "statement": to_map(statement) if statement else None,
     }
-    return Draft(said, hits, app.version, app.frozen_agent)
+    return Draft(said, hits, app.version, settings["swversion"], app.frozen_agent)
 
 
 def read_release(record: bytes, key: EllipticCurvePublicKey) -> Release:
