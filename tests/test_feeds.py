@@ -458,7 +458,7 @@ def test_a_hash_beside_a_document_must_hold(tmp_path: Path, algorithm: str) -> N
     for path in (one, two):
         path.with_name(f"{path.name}.asc").write_text("-----BEGIN PGP SIGNATURE-----")
     brought = intake.vex_feed(folder, "vex")
-    assert brought.proof == "1 of 2 documents hold their hash; 2 OpenPGP signatures not checked"
+    assert brought.proof == "hashes hold for 1 of 2 documents; 2 OpenPGP signatures not checked"
     for said in ("00" * 32, "", "no hash at all"):
         beside.write_text(said)
         with pytest.raises(Trouble) as caught:

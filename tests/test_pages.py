@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -10,6 +11,8 @@ from starlette.testclient import TestClient
 
 from forge import digest_of
 from standing import NOW, Standing, demo_fleet, release
+from troth.fleet.words import iso
+from troth.store import FeedRow
 from troth.web.app import pages
 from troth.web.text import to_html
 
@@ -43,6 +46,8 @@ ADDRESSES = [
     "/evidence/14?against=previous",
     "/duties",
     "/duties/surface.no-webrepl",
+    "/feeds",
+    "/feeds?as_of=2026-11-23T05:00",
     "/docs",
     "/nowhere",
     "/devices/nobody",
@@ -200,6 +205,30 @@ def test_a_new_statement_changes_the_page_without_a_report(tmp_path) -> None:
     shorter = replace(made.statement, support_end=made.statement.support_end - 86_400 * 365)
     fleet.store.add_statement("gate-v1", shorter, b"{}", at=NOW - 30)
     assert "support.not-shortened" in client.get("/devices/gate-01").text.split("All duties")[0]
+
+
+def test_a_feed_that_is_too_old_is_told_with_what_nobody_can_answer_for_it(tmp_path) -> None:
+    fleet = Standing(tmp_path)
+    fleet.add_release(release("therm-v2", "esp32c3", "1.4.0", days_ago=45))
+    fleet.enrol("therm-01", "therm-v2", "esp32c3", "1.4.0")
+    listed = json.dumps({"made": NOW, "subject": "", "components": [], "missing": []}).encode()
+    of = fleet.store.releases()[0].release.id
+    sound = "hashes hold for 1 of 1 document"
+    fleet.store.add_feed(FeedRow(0, "sbom", "", of, NOW, 0, "5b", NOW - 99, "ann", sound), listed)
+    fleet.report("therm-01", at=NOW - 60)
+    old = FeedRow(0, "osv", "osv", "", NOW - 20 * 86_400, 0, "0a", NOW - 30, "ann")
+    fleet.store.add_feed(old, b"[]")
+    client = open_pages(fleet)
+    feeds = client.get("/feeds").text
+    for words in ("2 feeds held, 1 too old", "1.4.0 of therm-v2", sound, "vuln.none-exploitable"):
+        assert words in feeds
+    gaps = feeds[feeds.index('id="gaps"') :]
+    assert "the vulnerability feed is of 2026-11-03" in gaps.lower()
+    assert "troth feed add osv" in gaps
+    assert "supply.sbom<" not in gaps  # answered
+    assert 'href="/feeds">osv</a>' in client.get("/").text
+    before = client.get(f"/feeds?as_of={iso(NOW - 40)}").text
+    assert "1 feed held, none too old" in before
 
 
 def test_an_empty_store_shows_three_ways_in(tmp_path) -> None:

@@ -11,7 +11,8 @@ import pytest
 import uvicorn
 
 from browser.driver import CHROMIUM, DRIVER, Browser, free_port
-from standing import NOW, demo_fleet
+from standing import DAY, NOW, demo_fleet
+from troth.store import FeedRow
 from troth.web.app import pages
 
 pytestmark = [
@@ -26,6 +27,8 @@ pytestmark = [
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The demo's fleet behind the pages, on a port of their own."""
     fleet = demo_fleet(tmp_path_factory.mktemp("site"))
+    old = FeedRow(0, "osv", "osv", "", NOW - 9 * DAY, 0, "0a" * 32, NOW - 60, "ann")
+    fleet.store.add_feed(old, b"[]")
     app = pages(fleet.store, fleet.catalogue, fleet.policy, clock=lambda: NOW)
     port = free_port()
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
@@ -59,7 +62,17 @@ def test_three_clicks_from_red_to_why(site: str, browser: Browser) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/devices", "/devices/therm-03", "/evidence/14", "/duties", "/docs", "/nowhere"]
+    "path",
+    [
+        "/",
+        "/devices",
+        "/devices/therm-03",
+        "/evidence/14",
+        "/duties",
+        "/feeds",
+        "/docs",
+        "/nowhere",
+    ],
 )
 def test_no_page_makes_the_browser_complain(site: str, browser: Browser, path: str) -> None:
     browser.complaints()
@@ -68,7 +81,7 @@ def test_no_page_makes_the_browser_complain(site: str, browser: Browser, path: s
     assert said == []
 
 
-@pytest.mark.parametrize("path", ["/", "/devices/therm-03", "/evidence/14", "/duties"])
+@pytest.mark.parametrize("path", ["/", "/devices/therm-03", "/evidence/14", "/duties", "/feeds"])
 def test_no_page_is_wider_than_a_phone(site: str, browser: Browser, path: str) -> None:
     browser.open(site + path)
     browser.run("document.documentElement.style.width = '360px'")
@@ -101,7 +114,9 @@ return low;
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("path", ["/", "/devices", "/devices/therm-03", "/evidence/14", "/duties"])
+@pytest.mark.parametrize(
+    "path", ["/", "/devices", "/devices/therm-03", "/evidence/14", "/duties", "/feeds"]
+)
 def test_all_text_can_be_read_in_both_schemes(
     site: str, browser: Browser, path: str, scheme: str
 ) -> None:
@@ -121,3 +136,7 @@ def test_the_pages_work_where_scripts_are_forbidden(site: str, tmp_path: Path) -
         browser.click("form.filter button")
         assert "state=non-compliant" in browser.url
         assert "7 of 12" in browser.text(".lead")
+        browser.open(site)
+        browser.click('nav a[href="/feeds"]')
+        assert "osv" in browser.text("#held ~ .scroll")
+        assert "vuln.none-exploitable" in browser.text("#gaps ~ .scroll")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .desk import Instant, db_option
+from .desk import Instant, as_of_option, db_option
 from .maker import open_home
 from .output import OK, UNKNOWN, json_option, print_json, wants_json
 
@@ -126,26 +126,36 @@ def contact(file: Path, model: str, fetched: int | None) -> None:
 
 
 @command.command("list")
+@as_of_option
 @json_option
 @db_option
-def list_() -> int:
+def list_(as_of: int | None) -> int:
     """What is here, of when it is, and whether that is too old; ends with 5 if any is."""
+    from ..fleet.sources import held
     from ..fleet.words import ago, iso
     from .tables import print_table
 
-    now = int(time.time())
+    at = int(time.time()) if as_of is None else as_of
     with open_home() as (settings, store):
-        rows = [(row, _state(row, settings, now)) for row in store.feeds()]
-    code = UNKNOWN if any(state == "stale" for _, state in rows) else OK
+        found = held(store, settings.policy, now=at)
+    code = UNKNOWN if any(each.is_stale for each in found) else OK
     if wants_json():
-        said = [_document(row, state) for row, state in rows]
-        print_json({"schema": "troth/feeds/1", "as_of": iso(now), "feeds": said})
+        said = [_document(each.row, each.state) for each in found]
+        print_json({"schema": "troth/feeds/1", "as_of": iso(at), "feeds": said})
         return code
     print_table(
         ("KIND", "SOURCE", "ABOUT", "ITEMS", "OF", "STATE"),
         (
-            (row.kind, row.source or "-", row.subject[:24] or "all", row.items, ago(row.at, now), s)
-            for row, s in rows
+            (
+                row.kind,
+                row.source or "-",
+                row.subject[:24] or "all",
+                row.items,
+                ago(row.at, at),
+                each.state,
+            )
+            for each in found
+            for row in [each.row]
         ),
     )
     return code
@@ -189,6 +199,7 @@ def show(ref: str) -> int:
 
 def _add(bring: Callable[[Settings, Store], Brought]) -> None:
     from ..feeds.intake import keep
+    from ..fleet.sources import source_of
     from .again import judge_again
 
     now = int(time.time())
@@ -196,7 +207,7 @@ def _add(bring: Callable[[Settings, Store], Brought]) -> None:
         row = keep(store, settings.policy, bring(settings, store), at=now, by=getpass.getuser())
         turned = judge_again(settings, store, now)
         document = store.feed_document(row.id)
-        state = _state(row, settings, now)
+        state = source_of(row, settings.policy, now=now).state
     said = _document(row, state)
     if row.kind == "sbom":
         import json
@@ -208,12 +219,6 @@ def _add(bring: Callable[[Settings, Store], Brought]) -> None:
     for name, value in said.items():
         shown = ", ".join(value) if isinstance(value, list) else value
         click.echo(f"{name:<10}{'none' if shown == '' else shown}")
-
-
-def _state(row: FeedRow, settings: Settings, now: int) -> str:
-    if row.kind in ("vex", "sbom"):
-        return "stands"  # until another takes its place
-    return "fresh" if now - row.at < settings.policy.max_feed_age else "stale"
 
 
 def _document(row: FeedRow, state: str) -> dict[str, Any]:

@@ -49,7 +49,7 @@ class Pile:
         """Nothing where nothing lay beside them."""
         told = []
         if self._hashed:
-            told.append(f"{self._hashed} of {count(len(self._paths), 'document')} hold their hash")
+            told.append(f"hashes hold for {self._hashed} of {count(len(self._paths), 'document')}")
         if self._signed:
             told.append(f"{count(self._signed, 'OpenPGP signature')} not checked")
         return "; ".join(told)

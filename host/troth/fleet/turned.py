@@ -106,8 +106,8 @@ def findings(
         said = each.appraisal
         touched = _under(each, found) if said.outcome is Outcome.NOT_MET else 0
         if touched and said.duty in duties:
-            name = _name(context, each)
             kind = Subject(each.subject_kind)
+            name = subject_name(context, kind, each.subject)
             made.append(Finding(duties[said.duty], kind, name, each, touched))
     return tuple(sorted(made, key=lambda finding: SEVERITIES.index(finding.duty.severity)))
 
@@ -122,8 +122,9 @@ def _under(interval: IntervalRow, found: Iterable[Cohort]) -> int:
     )
 
 
-def _name(context: Context, interval: IntervalRow) -> str:
-    if interval.subject_kind != "release":
-        return interval.subject
-    row = context.store.release(interval.subject)
-    return f"{row.release.version} of {row.release.model}" if row else interval.subject[:16]
+def subject_name(context: Context, kind: str, subject: str) -> str:
+    """A release by its version, all else by its own name."""
+    if kind != Subject.RELEASE:
+        return subject
+    row = context.store.release(subject)
+    return f"{row.release.version} of {row.release.model}" if row else subject[:16]

@@ -18,7 +18,7 @@ from ..core.verdict import Catalogue
 from ..store import Store
 from .desk import Desk
 from .guard import Guard
-from .pages import devices, docs, duties, evidence, today
+from .pages import devices, docs, duties, evidence, feeds, today
 from .problems import HANDLERS
 
 HERE = Path(__file__).parent
@@ -42,6 +42,7 @@ def pages(
             Route("/evidence/{ref}", evidence.show),
             Route("/duties", duties.listing),
             Route("/duties/{ref}", duties.show),
+            Route("/feeds", feeds.listing),
             Route("/docs", docs.listing),
             Route("/docs/{ref}", docs.show),
             Mount("/static", StaticFiles(directory=HERE / "static")),

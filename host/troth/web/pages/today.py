@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ...fleet import board
+from ...fleet.sources import held
 from ...trouble import Trouble
 from ..desk import desk, instant
 from ..render import page
@@ -28,6 +29,14 @@ def show(request: Request) -> Response:
         for unit in picture.silent[:12]
     )
     heard = {ident: row.received if row else None for ident, row in last}
+    old = [each for each in held(here.store, here.policy, now=picture.as_of) if each.is_stale]
     return page(
-        request, "today.html", now=now, today=picture, regime=regime, names=names, heard=heard
+        request,
+        "today.html",
+        now=now,
+        today=picture,
+        regime=regime,
+        names=names,
+        heard=heard,
+        old=old,
     )
