@@ -31,8 +31,8 @@ bench: .venv/dev.stamp .vm/stamp ## figures against raw ECDSA verify (ARGS="--js
 fuzz: .venv/dev.stamp ## the readers on noise, for longer (ARGS="--rounds 5000000")
 	@$(BIN)/python tests/attacks/fuzz.py $(ARGS)
 
-boards: .venv/dev.stamp .vm/stamp ## harden a virtual chip of each of the nine kinds, and walk chips x signers x links
-	@TROTH_BOARDS=all $(BIN)/pytest -n 2 --dist worksteal tests/test_board_files.py tests/test_board_harden.py tests/test_matrix.py $(ARGS)
+boards: .venv/dev.stamp .vm/stamp ## harden a virtual chip of each of the nine kinds, and walk chips x signers x links, meet strangers
+	@TROTH_BOARDS=all $(BIN)/pytest -n 2 --dist worksteal tests/test_board_files.py tests/test_board_harden.py tests/test_matrix.py tests/test_untrusted.py $(ARGS)
 
 emu: .venv/run.stamp .vm/stamp ## boards without hardware (ARGS="run -n 2 --chip esp32c3")
 	@$(BIN)/troth emu $(if $(ARGS),$(ARGS),run)

@@ -39,7 +39,7 @@ class Authority:
 def authority(name: str = "test CA") -> Authority:
     key = ec.generate_private_key(ec.SECP256R1())
     extension = x509.BasicConstraints(ca=True, path_length=None)
-    return Authority(key, _certificate(name, key, name, key, extension))
+    return Authority(key, _certificate(name, key, _named(name), key, extension))
 
 
 def server_pem(
@@ -47,7 +47,8 @@ def server_pem(
 ) -> Path:
     key = ec.generate_private_key(ec.SECP256R1())
     names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
-    certificate = _certificate("verifier", key, "test CA", ca.key, names, -1 if expired else 1)
+    issuer, days = ca.certificate.subject, -1 if expired else 1
+    certificate = _certificate("verifier", key, issuer, ca.key, names, days)
     pem = folder / f"server-{address}.pem"
     pem.write_bytes(
         certificate.public_bytes(serialization.Encoding.PEM)
@@ -60,10 +61,14 @@ def server_pem(
     return pem
 
 
+def _named(name: str) -> x509.Name:
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+
+
 def _certificate(
     name: str,
     key: ec.EllipticCurvePrivateKey,
-    issuer: str,
+    issuer: x509.Name,
     issuer_key: ec.EllipticCurvePrivateKey,
     extension: x509.ExtensionType,
     days: int = 1,
@@ -71,8 +76,8 @@ def _certificate(
     now = datetime.datetime.now(datetime.UTC)
     return (
         x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, issuer)]))
+        .subject_name(_named(name))
+        .issuer_name(issuer)
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - datetime.timedelta(days=2))
