@@ -22,13 +22,7 @@ from troth_agent.keys import atecc608
 import machine  # isort: skip  (the stand-in of agent_support)
 
 ROM = Path(__file__).parents[1] / "boards/emulator/rom/lib"
-SESSION = {
-    "ueid": b"\2\x24\x0a\xc4\0\0\1",
-    "uptime": 7,
-    "bootcount": 3,
-    "bootseed": bytes(8),
-    "counter": 9,
-}
+SESSION = {256: b"\2\x24\x0a\xc4\0\0\1", 261: 7, 267: 3, 268: bytes(8), -80002: 9}
 AWAKE = bytes.fromhex("04113343")
 INFO = bytes.fromhex("0730000000035d")  # both as Microchip's own libraries print them
 

@@ -18,13 +18,7 @@ from troth_agent.keys.soft import SoftKey
 CDDL = Path(__file__).parents[1] / "host/troth/formats/troth.cddl"
 PRIVATE = bytes(range(1, 33))
 NONCE = bytes(range(32))
-SESSION = {
-    "ueid": b"\2\x24\x0a\xc4\0\0\1",
-    "uptime": 7,
-    "bootcount": 3,
-    "bootseed": bytes(8),
-    "counter": 9,
-}
+SESSION = {256: b"\2\x24\x0a\xc4\0\0\1", 261: 7, 267: 3, 268: bytes(8), -80002: 9}
 LEAST: dict[str, Any] = {
     "oemid": b"\x0a\x1b\x2c",
     "hwmodel": "therm-v2",
@@ -150,9 +144,9 @@ def test_both_forms_carry_the_same_signed_bytes() -> None:
 
 
 def test_evidence_keeps_within_its_size() -> None:
-    young = SESSION | {"iat": 2**32 - 1, "uptime": 65_535, "bootcount": 255, "counter": 255}
+    young = SESSION | {6: 2**32 - 1, 261: 65_535, 267: 255, -80002: 255}
     assert len(evidence(FULL, young).bare()) <= 240
-    longest = {"iat": 2**32 - 1, "uptime": 2**31, "bootcount": 2**31 - 1, "counter": 2**31}
+    longest = {6: 2**32 - 1, 261: 2**31, 267: 2**31 - 1, -80002: 2**31}
     made = evidence(FULL, SESSION | longest)
     assert len(made.bare()) <= 248
     assert len(made.bundle()) <= 2048
@@ -175,7 +169,7 @@ def test_every_private_label_is_the_cddls() -> None:
 
 
 def test_the_set_names_no_device() -> None:
-    assert SESSION["ueid"][1:] not in evidence(FULL).claims_set
+    assert SESSION[256][1:] not in evidence(FULL).claims_set
 
 
 def test_the_settings_digest_is_that_of_the_profile_in_the_cddl() -> None:

@@ -197,13 +197,7 @@ def test_the_result_is_gone_when_it_has_been_taken(insert: Any) -> None:
     assert not any(made[0x6003E0C0 + i] for i in range(0, 32, 4))
 
 
-SESSION = {
-    "ueid": b"\2\x24\x0a\xc4\0\0\1",
-    "uptime": 7,
-    "bootcount": 3,
-    "bootseed": bytes(8),
-    "counter": 9,
-}
+SESSION = {256: b"\2\x24\x0a\xc4\0\0\1", 261: 7, 267: 3, 268: bytes(8), -80002: 9}
 
 
 def test_the_evidence_is_a_mac0_of_the_token(insert: Any) -> None:
@@ -273,8 +267,7 @@ from troth_agent.keys.efuse_hmac import create
 key = create()
 for n in (0, 55, 56, 64, 119, 120, 317):
     print(key.sign(bytes(range(n % 256)) + bytes(n - n % 256)).hex())
-said = {"ueid": b"\\2" + bytes(6), "uptime": 1, "bootcount": 2, "bootseed": bytes(8),
-        "counter": 9}
+said = {256: b"\\2" + bytes(6), 261: 1, 267: 2, 268: bytes(8), -80002: 9}
 print(attest.Evidence(b"set", said, key, bytes(32)).bundle().hex())
 """
 

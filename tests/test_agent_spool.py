@@ -208,10 +208,9 @@ class Board:
         yield 0
         return self.state
 
-    def session(self) -> dict[str, Any]:
+    def session(self) -> dict[int, Any]:
         self.tokens += 1
-        said = {"ueid": UEID, "uptime": 1, "bootcount": 1, "bootseed": bytes(8)}
-        return said | {"counter": self.tokens}
+        return {256: UEID, 261: 1, 267: 1, 268: bytes(8), -80002: self.tokens}
 
 
 class Key:

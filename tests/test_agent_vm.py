@@ -33,10 +33,9 @@ for i in range(20):
     for name in ("app_digest", "code_digest", "agent_digest")[: 2 + i % 2]:
         facts[name] = sha256(seed + name.encode()).digest()
     facts["secure_boot_digests"] = [sha256(seed).digest()] * (i % 4)
-    said = {"ueid": b"\\2" + seed[:6], "uptime": 7 ** i, "bootcount": i, "bootseed": seed[:8],
-            "counter": 3 ** i}
+    said = {256: b"\\2" + seed[:6], 261: 7 ** i, 267: i, 268: seed[:8], -80002: 3 ** i}
     if i % 2:
-        said["iat"] = 1790000000 + i
+        said[6] = 1790000000 + i
     key = SoftKey(seed + p256.public_key(seed), blind=False)
     evidence = attest.Evidence(claims.claims_set(facts), said, key, sha256(seed).digest())
     print(evidence.bare().hex(), evidence.bundle().hex())
@@ -120,8 +119,8 @@ class Board:
         with open(CA, "rb") as file:
             return file.read()
     def session(self):
-        return {"ueid": b"\\2\\x24\\x0a\\xc4\\0\\0\\1", "uptime": 1, "bootcount": 1,
-                "bootseed": bytes(8), "counter": 1}
+        return {256: b"\\2\\x24\\x0a\\xc4\\0\\0\\1", 261: 1, 267: 1, 268: bytes(8),
+                -80002: 1}
     def steps(self):
         yield 0
         return b"as the board says"

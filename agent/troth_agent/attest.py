@@ -9,15 +9,9 @@ from . import cbor, cose
 _CWT = const(61)
 _BUNDLE = const(602)
 
-_IAT = const(6)
 _NONCE = const(10)
-_UEID = const(256)
-_UPTIME = const(261)
 _PROFILE = const(265)
 _SUBMODS = const(266)
-_BOOTCOUNT = const(267)
-_BOOTSEED = const(268)
-_COUNTER = const(-80002)
 _SHA_256 = const(-16)
 
 _OUR_PROFILE = b"\x69\x81\xbd\xd0\xfe\xc4\xf4\xc4\xea\xa9\x83\xab\xbc\xa1\x8e\xf8\xee\xc7\xc9\x5d"
@@ -41,18 +35,8 @@ class Evidence:
         return cbor.encode(cbor.Tag(_BUNDLE, [cwt, {"cfg": self.claims_set}]))
 
 
-# The token's payload; `session` holds ueid, uptime, bootcount, bootseed, counter and perhaps iat.
+# The token's payload; `session` has the rest of its claims, by their labels.
 def token(nonce, digest, session):
-    said = {
-        _NONCE: nonce,
-        _UEID: session["ueid"],
-        _UPTIME: session["uptime"],
-        _PROFILE: _OUR_PROFILE,
-        _SUBMODS: {"cfg": [_SHA_256, digest]},
-        _BOOTCOUNT: session["bootcount"],
-        _BOOTSEED: session["bootseed"],
-        _COUNTER: session["counter"],
-    }
-    if "iat" in session:
-        said[_IAT] = session["iat"]
+    said = {_NONCE: nonce, _PROFILE: _OUR_PROFILE, _SUBMODS: {"cfg": [_SHA_256, digest]}}
+    said.update(session)
     return cbor.encode(said)

@@ -5,7 +5,12 @@ from micropython import const
 
 from . import Trouble, boot, forget, identity
 
-_EUI = b"\x02"
+_IAT = const(6)
+_UEID = const(256)
+_UPTIME = const(261)
+_BOOTCOUNT = const(267)
+_BOOTSEED = const(268)
+_COUNTER = const(-80002)
 _FIRST_YEAR = const(2025)  # a clock that says less was never set
 _EPOCH_2000 = const(946684800)
 
@@ -23,19 +28,19 @@ class Board:
         except OSError:
             raise Trouble("settings.ca", "cannot read %s" % self.settings["ca"])
 
-    # what changes with every report
+    # what changes with every report: the token's claims by their labels
     def session(self):
         this_boot = boot.this()
         said = {
-            "ueid": _EUI + identity.mac(),
-            "uptime": this_boot.uptime_s(),
-            "bootcount": this_boot.count,
-            "bootseed": this_boot.seed,
-            "counter": this_boot.next_token(),
+            _UEID: identity.ueid(),
+            _UPTIME: this_boot.uptime_s(),
+            _BOOTCOUNT: this_boot.count,
+            _BOOTSEED: this_boot.seed,
+            _COUNTER: this_boot.next_token(),
         }
         iat = _unix_time()
         if iat is not None:
-            said["iat"] = iat
+            said[_IAT] = iat
         return said
 
     # the detached claims-set, as bytes

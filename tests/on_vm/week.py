@@ -57,13 +57,9 @@ class Board:
 
     def session(self):
         Board.counter += 1
-        return {
-            "ueid": b"\2\x24\x0a\xc4\0\0\1",
-            "uptime": now[0] // 1000,
-            "bootcount": 7,
-            "bootseed": bytes(8),
-            "counter": Board.counter,
-        }
+        said = {256: b"\2\x24\x0a\xc4\0\0\1", 261: now[0] // 1000, 267: 7, 268: bytes(8)}
+        said[-80002] = Board.counter
+        return said
 
 
 class Link:
