@@ -309,12 +309,16 @@ def test_an_update_starts_after_a_reset_and_is_taken_back_unless_it_proves_itsel
 def test_a_state_dir_brings_the_same_board_back(tmp_path: Path) -> None:
     identity = "import machine, os\nprint(machine.unique_id(), os.listdir('/'))"
     seen = []
-    for _ in range(2):
-        with boards(tmp_path, "--name", "again") as own:
+    image = tmp_path / "next.bin"
+    made = ("image", "--chip", "esp32c3", "--version", "2.0.0", "-o", str(image))
+    assert run(*EMULATOR, *made, env=own_env(tmp_path)).code == 0
+    for words in ((), ("--app", str(image))):
+        with boards(tmp_path, "--name", "again", *words) as own:
             own.python("again", "with open('/kept.txt', 'w') as f: f.write('x')")
             seen.append(own.python("again", identity))
     assert seen[0] == seen[1]
     assert "kept.txt" in seen[1]
+    assert (tmp_path / "boards" / "again" / "app.bin").read_bytes() == image.read_bytes()
     argv = ("run", "--name", "again", "--chip", "esp32", "--state-dir", str(tmp_path / "boards"))
     said = run(*EMULATOR, *argv, env=own_env(tmp_path))
     assert said.code == 2

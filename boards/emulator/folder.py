@@ -101,6 +101,16 @@ def make_folder(at: Path, order: Order, spare_fuses: tuple[str, ...] = ()) -> No
     _freeze(at, order)
 
 
+def flash_image(at: Path, order: Order) -> None:
+    """Another image for a board that is kept, as a programmer writes it: it starts next."""
+    kept = at / "app.bin"
+    if order.app is None or order.app.read_bytes() == kept.read_bytes():
+        return
+    kept.write_bytes(order.app.read_bytes())
+    if (at / "otadata.bin").is_file():
+        (at / "otadata.bin").write_bytes(first_otadata())
+
+
 def stock_image(chip: Chip, profile: str) -> bytes:
     """The image a board carries when none is given."""
     return release_image(chip, profile, "micropython", "v1.25.0")

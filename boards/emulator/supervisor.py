@@ -16,7 +16,7 @@ from typing import Any
 
 from emulator import spoil
 from emulator.board import Board
-from emulator.folder import Order, make_folder
+from emulator.folder import Order, flash_image, make_folder
 from emulator.places import runtime_dir
 from emulator.trouble import BOARD, USAGE, Trouble
 from emulator.vm import Vm, find_vm
@@ -65,6 +65,7 @@ class Supervisor:
         self.boards[order.name] = board
         if not new:
             _must_be_same(board)
+            flash_image(at, order)
             said = board.facts["fault"]
             board.fault = str(said) if said else None
             return
