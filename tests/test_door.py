@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from base64 import b64decode
 from collections.abc import Awaitable, Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 import forge
 import house
 from troth.ingest import server
+from troth.ingest.door import MAX_REQUEST
 from troth.ingest.http import API, Api
 from troth.ingest.pipeline import BARE, BUNDLE
 from troth.store import Store
@@ -168,6 +170,15 @@ def test_what_is_too_large_ends_the_connection(talk: Any, request_: bytes) -> No
         status, headers, _ = await hear(wire)
         assert (status, headers["connection"]) == (413, "close")
         assert await wire[0].read() == b""
+
+    talk(conversation)
+
+
+def test_a_head_without_an_end_is_not_listened_to_for_ever(talk: Any) -> None:
+    async def conversation(wire: Wire) -> None:
+        wire[1].write(b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 2 * MAX_REQUEST)
+        with contextlib.suppress(ConnectionError):
+            assert await wire[0].read() == b""
 
     talk(conversation)
 

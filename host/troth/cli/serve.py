@@ -120,7 +120,13 @@ def _pages(pipeline: Pipeline, duties: Any, settings: Settings, bind: str) -> li
     from ..ingest.server import Listener, listen
     from ..web.app import pages
 
-    return [Listener(pages(pipeline.store, duties, settings.policy), listen(bind))]
+    sock = listen(bind)
+    if not ip_address(sock.getsockname()[0]).is_loopback:
+        print(
+            f"note: whoever reaches {bind} reads the pages: nobody is asked who he is",
+            file=sys.stderr,
+        )
+    return [Listener(pages(pipeline.store, duties, settings.policy), sock)]
 
 
 def _tell(listeners: list[Listener]) -> None:

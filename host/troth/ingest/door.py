@@ -19,6 +19,7 @@ from .bounds import source_of
 from .replies import CLOSE, Headers, Reply, Take, too_large
 
 REQUEST_TIMEOUT_S = 10.0  # for a whole request to come in, the handshake included
+MAX_REQUEST = 2**19  # head and all; less is told as too large when it is evidence
 
 _LINES = {int(each): f"HTTP/1.1 {each} {each.phrase}\r\n".encode() for each in HTTPStatus}
 _PLAIN = frozenset(f"/?=&-._{ascii_letters}{digits}".encode())  # of an address
@@ -34,10 +35,11 @@ class Expects(Protocol):
 
 
 class Patient(HttpToolsProtocol):
-    """Who does not finish a request in time is cut off."""
+    """Who does not finish a request in time, or in this many bytes, is cut off."""
 
     _deadline: TimerHandle | None = None
     _unfinished = False
+    _came = 0  # bytes of a request that is not whole
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -50,6 +52,9 @@ class Patient(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         super().data_received(data)
         self._watch(self._unfinished)  # a request that came whole never needs a timer
+        self._came = self._came + len(data) if self._unfinished else 0
+        if self._came > MAX_REQUEST:
+            self.transport.close()
 
     def on_message_begin(self) -> None:
         self._unfinished = True

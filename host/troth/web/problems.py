@@ -39,6 +39,18 @@ def _http(request: Request, err: Exception) -> Response:
     return _show(request, status, f"page.{status}", what, "", "")
 
 
+def refuse_name(request: Request, name: str) -> Response:
+    """Who asks for us under a name that is not this machine's."""
+    return _show(
+        request,
+        421,
+        "page.host",
+        f"these pages do not answer to {name[:60]!r}",
+        "They are for this machine alone; a proxy before them asks for 127.0.0.1.",
+        "",
+    )
+
+
 def _fault(request: Request, _: Exception) -> Response:
     return _show(
         request, 500, "internal", "this is a fault of Troth", "The server's log says more.", ""
