@@ -12,6 +12,7 @@ from troth.core.verdict import State
 from troth.fleet.board import today
 from troth.fleet.check import check, fails
 from troth.fleet.cohorts import cohorts
+from troth.fleet.courses import Course, courses
 from troth.fleet.device import view_device
 from troth.fleet.evidence import Match, view_evidence
 from troth.fleet.turned import DAY as YESTERDAY
@@ -101,6 +102,24 @@ def test_a_device_can_be_seen_as_of_an_earlier_moment(fleet: Standing) -> None:
     before = view_device(fleet.context, fleet.catalogue, "therm-03", now=NOW, as_of=NOW - 2 * DAY)
     assert before.state is State.UNKNOWN
     assert "not reported" in before.sentence
+
+
+def test_a_strip_has_a_part_for_each_answer_that_lasted(fleet: Standing) -> None:
+    found = {
+        each.duty.id: each
+        for each in courses(fleet.store, fleet.catalogue, fleet.units["therm-03"].row.id, now=NOW)
+    }
+    turned = found["surface.no-webrepl"]
+    assert turned.turned
+    assert turned.strip == ((Outcome.MET, 19), (Outcome.NOT_MET, 1))
+    assert found["boot.secure-boot"].strip == ((Outcome.MET, 20),)
+    late = found["support.not-shortened"]
+    assert [each.subject_kind for each in late.intervals] == ["model"]
+    assert list(found) == [each.duty.id for each in sorted(found.values(), key=_turned_first)]
+
+
+def _turned_first(course: Course) -> bool:
+    return not course.turned
 
 
 def test_a_device_that_nobody_knows_is_trouble_with_a_code(fleet: Standing) -> None:

@@ -135,15 +135,20 @@ def show(ref: str, everything: bool, as_of: int | None) -> int:
 @command.command()
 @click.argument("ref", metavar="DEVICE")
 @click.option("--duty", help="only this duty")
+@as_of_option
 @json_option
 @db_option
-def history(ref: str, duty: str | None) -> int:
-    """Every answer that changed, newest first: from when to when, by which evidence."""
+def history(ref: str, duty: str | None, as_of: int | None) -> int:
+    """Every answer that changed, newest first: from when to when, by which evidence.
+
+    Those of its release, model and maker are told with its own.
+    """
+    from ..fleet.courses import answers
     from ..fleet.device import find_device
 
     with open_desk() as desk:
         row = find_device(desk.store, ref)
-        intervals = desk.store.history(row.id, duty=duty)
+        intervals = answers(desk.store, row.id, duty=duty, as_of=as_of)
         late = desk.store.evidences(row.id, limit=500, late=True)
         states = desk.store.state_history(row.id)
     if wants_json():
@@ -167,13 +172,14 @@ def history(ref: str, duty: str | None) -> int:
     )
     print()
     print_table(
-        ("FROM", "TO", "OUTCOME", "DUTY", "EVIDENCE", "BECAUSE"),
+        ("FROM", "TO", "OUTCOME", "DUTY", "OF", "EVIDENCE", "BECAUSE"),
         (
             (
                 iso(each.since),
                 iso(each.to) if each.to else "now",
                 f"{OUTCOME_GLYPH[each.appraisal.outcome]} {each.appraisal.outcome.value}",
                 each.appraisal.duty,
+                each.subject_kind,
                 each.evidence or "the clock",
                 each.appraisal.because,
             )

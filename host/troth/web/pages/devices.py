@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ...core.verdict import State
+from ...fleet.courses import courses
 from ...fleet.device import view_device
 from ...fleet.units import Unit, list_units
 from ...fleet.words import STATES_BY_WORST
@@ -38,11 +39,19 @@ def listing(request: Request) -> Response:
 def show(request: Request) -> Response:
     here = desk(request)
     now = here.turn()
-    device = view_device(
-        here.context, here.catalogue, request.path_params["ref"], now=now, as_of=instant(request)
+    as_of = instant(request)
+    ref = request.path_params["ref"]
+    device = view_device(here.context, here.catalogue, ref, now=now, as_of=as_of)
+    ident = device.row.id
+    states = here.store.state_history(ident)
+    return page(
+        request,
+        "device.html",
+        now=now,
+        device=device,
+        history=tuple(each for each in states if each.since <= device.as_of),
+        courses=courses(here.store, here.catalogue, ident, now=now, as_of=as_of),
     )
-    history = here.store.state_history(device.row.id)
-    return page(request, "device.html", now=now, device=device, history=history)
 
 
 def _worst_first(unit: Unit) -> tuple[int, str]:
