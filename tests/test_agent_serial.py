@@ -156,6 +156,18 @@ def test_an_image_of_an_unknown_chip_is_told(
     assert said(capsys)["error"] == "image.unknown"
 
 
+def test_a_server_that_cannot_be_reached_is_no_fault_of_the_board(
+    fake: FakeBoard, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(board: object) -> None:
+        raise ConnectionRefusedError(111, "refused")
+
+    monkeypatch.setattr(troth_agent, "_board", lambda: types.SimpleNamespace(ca=bytes, settings={}))
+    monkeypatch.setattr("troth_agent.link.connection.trust", refused)
+    serial.reach()
+    assert said(capsys) == {"error": "link.io", "text": "errno 111"}
+
+
 def test_a_stock_build_cannot_be_sealed(
     fake: FakeBoard, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,7 +94,7 @@ class FakeBoard:
         if call.startswith("identify"):
             return {"build": "P2" if self.frozen else "P0"}
         if call.startswith("reach"):
-            raise Trouble("agent.board.io", "errno 111")
+            raise Trouble("agent.link.io", "errno 111")
         if call.startswith("enroll"):
             return {
                 "public_key": self.device.public_key.hex(),

@@ -142,3 +142,11 @@ def test_every_answer_is_an_object_or_trouble(
     said = _scripted(line, output)
     assert isinstance(said, Trouble)
     assert said.code == code
+
+
+def test_a_refusal_of_the_agent_comes_with_the_remedy_of_its_own_code(
+    line: tuple[int, str],
+) -> None:
+    said = _scripted(line, b'troth: {"error": "signer.absent", "text": "x"}\r\n\x04\x04>')
+    assert isinstance(said, Trouble)
+    assert said.fix == "choose another signer, or another chip"

@@ -57,7 +57,10 @@ def _reach():
         finally:
             link.close()
 
-    return {"tls": nvs.remember(nvs.TLS, loop.finish(steps(troth_agent._board())))}
+    try:
+        return {"tls": nvs.remember(nvs.TLS, loop.finish(steps(troth_agent._board())))}
+    except OSError as err:
+        raise Trouble("link.io", "errno %s" % err.errno)
 
 
 def _rotate(nonce):
@@ -85,7 +88,7 @@ def _seal():
     from troth_agent import identity
 
     if not identity.hardened():
-        raise Trouble("seal.stock", "a stock build cannot be sealed: its prompt is built in")
+        raise Trouble("seal.stock", "a stock build has a prompt built in")
     print("troth: " + json.dumps({"sealed": True}))
     troth_agent.seal()
 

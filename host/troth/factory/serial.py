@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from mpremote.transport import TransportError, TransportExecError
@@ -29,6 +30,7 @@ _RESTART_S = 20  # a restart of a board that is known to answer
 _CALL_S = 120  # measuring and signing on a slow board, without a sign of life
 _CHUNK = 1024
 _MAX_ANSWER = 256 * 1024
+_ERRORS = Path(__file__).parents[1] / "docs" / "errors.md"
 AGAIN = "press reset and try again; if it stays, erase the board and install MicroPython anew"
 T = TypeVar("T")
 
@@ -212,11 +214,9 @@ class Board:
             what = f"the board on {self.port} answered with no object"
             raise Trouble("board.answer", what, fix=AGAIN)
         if "error" in said:
-            raise Trouble(
-                f"agent.{str(said['error'])[:40]}",
-                f"the agent refused: {str(said.get('text'))[:200]}",
-                fix=AGAIN,
-            )
+            code = str(said["error"])[:40]
+            what = f"the agent refused: {str(said.get('text'))[:200]}"
+            raise Trouble(f"agent.{code}", what, fix=_remedy(code))
         return dict(said)
 
     def _do(self, act: Callable[[], T]) -> T:
@@ -233,6 +233,14 @@ class Board:
                     "board.full", "the board's file system is full", fix="remove files from it"
                 ) from err
             raise _gone(self.port) from err
+
+
+def _remedy(code: str) -> str:
+    """What the page of error codes says to do; the board has no room for it."""
+    for row in _ERRORS.read_text(encoding="utf-8").splitlines():
+        if row.startswith(f"| `{code}` |"):
+            return row.split(" | ")[3].replace("`", "")
+    return AGAIN
 
 
 _NO_LIST = "the board's list of files cannot be read"
