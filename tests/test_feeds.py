@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from standing import DAY, NOW, Standing, digest_of, release
-from troth.core import flaws
+from troth.core import cvss4, flaws
 from troth.core.cvss import base_score
 from troth.core.duties import Outcome, Reason
 from troth.core.flaws import Affected, Build, Component, Flaw, Known, Span, Word
@@ -30,6 +30,11 @@ from troth.store import IncidentRow
 from troth.trouble import Trouble
 
 MPY = "pkg:github/micropython/micropython"
+GRAVE = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"
+METRICS = {  # of CVSS 4.0, each value worse than the next
+    **{"AV": "NALP", "AC": "LH", "AT": "NP", "PR": "NLH", "UI": "NPA"},
+    **dict.fromkeys(("VC", "VI", "VA", "SC", "SI", "SA"), "HLN"),
+}
 HIGH = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
 FILES = {"/main.py": digest_of("main"), "/lib/lamp.py": digest_of("lamp")}
 
@@ -193,12 +198,39 @@ def test_what_an_earlier_release_had_and_this_one_has_not_is_fixed_and_wants_an_
         ("CVSS:3.0/AV:L/AC:H/PR:L/UI:N/S:U/C:H/I:N/A:N", 4.7),
         ("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:N/I:N/A:N", 0.0),
         ("CVSS:4.0/AV:N", None),
+        (GRAVE, 9.3),
+        (f"{GRAVE}/E:U/CR:L", 9.3),  # threat and environment are no part of it
+        (GRAVE.replace("/SC:N/SI:N/SA:N", "/SC:H/SI:H/SA:H"), 10.0),
+        ("CVSS:4.0/AV:N/AC:L/AT:P/PR:N/UI:P/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N", 7.7),
+        ("CVSS:4.0/AV:A/AC:H/AT:N/PR:L/UI:N/VC:N/VI:N/VA:H/SC:L/SI:N/SA:N", 5.9),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:A/VC:N/VI:N/VA:N/SC:L/SI:L/SA:N", 5.1),
+        ("CVSS:4.0/AV:P/AC:H/AT:P/PR:H/UI:A/VC:L/VI:L/VA:N/SC:N/SI:N/SA:L", 1.0),
+        ("CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:N/VI:N/VA:N/SC:N/SI:N/SA:N", 0.0),
+        (GRAVE.replace("SC:N", "SC:S"), None),  # only a modified metric says so
         ("CVSS:3.1/AV:X", None),
         ("", None),
     ],
 )
 def test_scores_are_those_of_the_specification(vector: str, score: float | None) -> None:
     assert base_score(vector) == score
+
+
+@given(st.fixed_dictionaries({name: st.sampled_from(said) for name, said in METRICS.items()}))
+def test_nothing_that_gets_worse_lowers_a_score(said: dict[str, str]) -> None:
+    score = cvss4.base_score(said)
+    assert score is not None
+    for name, values in METRICS.items():
+        worse = values[: values.index(said[name])][-1:]
+        if worse:
+            assert (cvss4.base_score(said | {name: worse}) or 0) >= score
+
+
+def test_of_two_versions_of_cvss_the_graver_score_counts(tmp_path: Path) -> None:
+    low = "CVSS:3.1/AV:P/AC:H/PR:H/UI:R/S:U/C:L/I:N/A:N"
+    both = [{"type": "CVSS_V3", "score": low}, {"type": "CVSS_V4", "score": GRAVE}]
+    found = osv.read(read_json(write(tmp_path, osv_record(severity=both)))).flaw
+    assert found is not None
+    assert found.score == 9.3
 
 
 @pytest.mark.parametrize(

@@ -181,6 +181,25 @@ def test_a_device_page_says_why_since_when_on_whose_account_and_what_to_do(
     assert "self-asserted" in client.get("/devices/bench-02").text
 
 
+def test_a_device_page_tells_each_duty_from_when_to_when_and_by_which_report(
+    client: TestClient,
+) -> None:
+    def told(address: str) -> str:
+        page = client.get(address).text
+        course = page[page.index('id="course"') : page.index('id="unit"')]
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", course))
+
+    today = told("/devices/therm-03")
+    assert "5 duties that answered otherwise before" in today
+    webrepl = today[today.index("surface.no-webrepl") :]
+    assert re.search(r"not-met 2026-11-23 07:45Z now WebREPL listens[^#]+#14", webrepl)
+    assert re.search(r" met 2026-11-23 04:00Z 2026-11-23 07:45Z no WebREPL[^#]+#2", webrepl)
+    before = told("/devices/therm-03?as_of=2026-11-23T05:00")
+    assert "No duty ever answered otherwise" in before
+    assert re.search(r" met 2026-11-23 04:00Z now no WebREPL", before)
+    assert "of the release" in before
+
+
 def test_silence_turns_stale_by_the_clock_alone(tmp_path) -> None:
     fleet = Standing(tmp_path)
     fleet.add_release(release("bench", "esp32", "0.1.0", days_ago=10))

@@ -1,8 +1,13 @@
-"""The base score of a CVSS 3.0 or 3.1 vector, by the formulas of the specification, section 7.1."""
+"""The base score of a CVSS vector: of version 4.0 by its classes (cvss4), of 3.0 and 3.1 by the
+formulas of the specification, section 7.1.
+"""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+
+from . import cvss4
 
 _WEIGHTS: dict[str, dict[str, float]] = {
     "AV": {"N": 0.85, "A": 0.62, "L": 0.55, "P": 0.2},
@@ -16,11 +21,15 @@ _RIGHTS = {"U": {"N": 0.85, "L": 0.62, "H": 0.27}, "C": {"N": 0.85, "L": 0.68, "
 
 
 def base_score(vector: str) -> float | None:
-    """None: not a vector of version 3, or not a whole one."""
+    """None: not a vector of version 3 or 4, or not a whole one."""
     head, *parts = vector.split("/")
-    if head not in ("CVSS:3.0", "CVSS:3.1"):
-        return None
     said = dict(part.partition(":")[::2] for part in parts)
+    if head == "CVSS:4.0":
+        return cvss4.base_score(said)
+    return _score3(said) if head in ("CVSS:3.0", "CVSS:3.1") else None
+
+
+def _score3(said: Mapping[str, str]) -> float | None:
     try:
         changed = {"U": False, "C": True}[said["S"]]
         got = {name: table[said[name]] for name, table in _WEIGHTS.items()}

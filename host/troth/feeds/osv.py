@@ -85,11 +85,15 @@ def _spans(node: Node) -> list[Span]:
 
 
 def _score(document: Node) -> float | None:
-    for each in document.each("severity"):
-        if each.said("type") == "CVSS_V3":
-            score = base_score(each.said("score"))
-            if score is not None:
-                return score
+    """The graver one, where versions 3 and 4 of CVSS disagree."""
+    vectors = [
+        base_score(each.said("score"))
+        for each in document.each("severity")
+        if each.said("type") in ("CVSS_V3", "CVSS_V4")
+    ]
+    scores = [score for score in vectors if score is not None]
+    if scores:
+        return max(scores)
     own = document.get("database_specific")
     word = own.map().get("severity") if own is not None and type(own.value) is dict else None
     return _WORDS.get(word) if isinstance(word, str) else None
