@@ -116,6 +116,8 @@ def _unsaid(missing: list[Claim], facts: Facts, reason: Reason | None) -> str:
         case Reason.PROFILE_CANNOT:
             return f"the board does not show {what}, and profile {facts.profile} need not"
         case Reason.UNDECLARED:
+            if all(claim.home == "r" for claim in missing):
+                return f"nobody has told the verifier of {what}"
             return facts.m.unsaid or f"nobody has declared {what}"
         case _:
             return f"the verifier has no record yet of {what}"
