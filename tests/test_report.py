@@ -21,6 +21,7 @@ from troth.cli import root
 from troth.report import FORMATS
 from troth.report.as_csv import safe
 from troth.report.findings import Report, report
+from troth.report.lines import lines
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +49,23 @@ def test_what_the_operator_owes_is_no_breach(fleet: Standing) -> None:
     parties = {str(each.party) for each in found.breaches}
     assert "operator" not in parties
     assert dict(found.owed).get("operator")
+
+
+def test_hygiene_is_no_law_and_falls_short_without_a_breach(fleet: Standing) -> None:
+    found = made(fleet, "troth-baseline")
+    assert (found.words, found.breaches) == ("falls short", ())
+    assert "breach" not in FORMATS["junit"](found)
+    assert made(fleet, "troth-baseline", at=NOW - 2 * 3600).words == "falls short"  # therm-06
+
+
+def test_what_is_said_alike_of_many_units_is_one_line_on_paper(fleet: Standing) -> None:
+    found = made(fleet, "eu-red-18031", model="therm-v2")
+    units = [each for each in found.findings if each.duty.id == "auth.best-crypto"]
+    alike = [each for each in lines(found.findings) if each.finding.duty.id == "auth.best-crypto"]
+    assert len(units) == 8
+    assert sorted(len(each.units) for each in alike) == [1, 7]  # one is silent
+    assert FORMATS["html"](found).count("auth.best-crypto") == 2
+    assert {unit for each in alike for unit in each.units} == set(found.units)
 
 
 def test_a_silent_unit_is_not_shown_as_last_good(fleet: Standing) -> None:

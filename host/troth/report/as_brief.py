@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 
 from ..core.duties import Outcome
+from ..fleet.check import BASELINE
 from ..fleet.words import count, plain
 from .findings import STALE, Finding, Report
 
@@ -18,7 +19,7 @@ def write(report: Report) -> str:
         f"{report.scope}; as of {report.as_of}",
         "",
         *_group("Evidence of breach", report.breaches),
-        *_group("Falls short, but is no breach of its maker's", _others(report)),
+        *_group(_others_title(report), _others(report)),
         *_group("Nobody can say yet", [f for f in report.findings if f.outcome in _UNKNOWN]),
         *_group("Rests by a waiver", [f for f in report.findings if f.outcome == Outcome.WAIVED]),
         f"Met: {dict(report.outcomes).get('met', 0)} answers; {_assurance(report)}.",
@@ -36,6 +37,11 @@ def write(report: Report) -> str:
 def _others(report: Report) -> list[Finding]:
     short = (f for f in report.findings if f.outcome == Outcome.NOT_MET)
     return [finding for finding in short if not finding.is_breach]
+
+
+def _others_title(report: Report) -> str:
+    of_law = report.regime.id != BASELINE
+    return "Falls short, but is no breach of its maker's" if of_law else "Falls short"
 
 
 def _group(title: str, findings: list[Finding] | tuple[Finding, ...]) -> list[str]:

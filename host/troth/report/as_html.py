@@ -5,32 +5,39 @@ from __future__ import annotations
 from collections.abc import Iterable
 from html import escape
 
-from .findings import LIMITS, METHOD, Finding, Report
+from .findings import LIMITS, METHOD, Report
+from .lines import Line, lines, some
 
 _STYLE = """
-body { font: 15px/1.45 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; width: 100% } th, td { text-align: left; vertical-align: top;
-padding: .3rem .6rem; border-bottom: 1px solid #ccc } code { overflow-wrap: anywhere }
-.says { font-size: 1.4rem; font-weight: 600 }
+:root { color-scheme: light dark; --line: light-dark(#ddd, #444); --breach: light-dark(#a11, #f88) }
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem }
+h1 { margin-bottom: 0 } .says { font-size: 1.4rem; font-weight: 600; margin-top: .2rem }
+table { border-collapse: collapse; width: 100% } td, th { text-align: left; vertical-align: top;
+padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line); overflow-wrap: break-word }
+.found { font-size: .9em } .found td:first-child { min-width: 12rem }
+.found td:nth-child(6) { min-width: 16rem } small { display: block }
+.breach { color: var(--breach) } tr { break-inside: avoid }
+@media print { body { font-size: 9pt; max-width: none; margin: 0; padding: 0 } }
 """
-_HEAD = ("Duty", "Provisions", "Answer", "About", "Owed by", "Because", "Assurance", "Evidence")
+_HEAD = ("Duty", "Provisions", "Answer", "About", "Owed by", "Because, and what to do", "Rests on")
 
 
 def write(report: Report) -> str:
     title = f"{report.regime.title}: {report.words}"
     short = [each for each in report.findings if each.outcome not in ("met", "not-applicable")]
     kept = [each for each in report.findings if each.outcome in ("met", "not-applicable")]
+    says = "says breach" if report.breaches else "says"
     parts = [
         "<!doctype html>",
         f'<html lang="en"><meta charset="utf-8"><title>{escape(title)}</title>',
         f"<style>{_STYLE}</style>",
         f"<h1>{escape(report.regime.title)}</h1>",
-        f'<p class="says">{escape(report.words)}</p>',
+        f'<p class="{says}">{escape(report.words.capitalize())}</p>',
         _cover(report),
         "<h2>What falls short, or is not known</h2>",
-        _table(_HEAD, map(_row, short)),
+        _table(_HEAD, map(_row, lines(short))),
         "<h2>What is met, or does not apply</h2>",
-        _table(_HEAD, map(_row, kept)),
+        _table(_HEAD, map(_row, lines(kept))),
         "</html>",
     ]
     return "\n".join(parts) + "\n"
@@ -42,7 +49,7 @@ def _cover(report: Report) -> str:
         ("Text", f"{report.regime.law}; {report.regime.version}"),
         ("Applies to", report.regime.condition),
         ("Scope", f"{report.scope}; as of {report.as_of}"),
-        ("Units", " ".join(report.units)),
+        ("Units", some(report.units, " ", 100)),
         ("Answers", counts),
         ("Owed by", ", ".join(f"{party} {number}" for party, number in report.owed)),
         ("Method", METHOD),
@@ -57,18 +64,22 @@ def _cover(report: Report) -> str:
     return _table((), ((f"<b>{head}</b>", escape(text)) for head, text in rows if text))
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
-    cells = (
-        f"{finding.duty.id}: {finding.duty.title} ({finding.duty.severity.value})",
-        "; ".join(law.words for law in finding.laws),
-        f"{finding.answer}, since {finding.since}",
-        f"{finding.kind} {' '.join(finding.units)}",
-        finding.party.value if finding.party else "",
-        finding.because + (f". Do: {finding.remedy}" if finding.remedy else ""),
-        finding.assurance,
-        finding.evidence,
+def _row(line: Line) -> tuple[str, ...]:
+    finding = line.finding
+    duty = finding.duty
+    answer = escape(finding.answer)
+    return (
+        f"{escape(duty.title)} <small>{escape(duty.id)}, {escape(duty.severity.value)}</small>",
+        escape("; ".join(law.words for law in finding.laws)),
+        (f'<b class="breach">{answer}</b>' if finding.is_breach else answer)
+        + f" <small>since {escape(line.since)}</small>",
+        escape(line.about),
+        escape(finding.party.value if finding.party else ""),
+        escape(finding.because)
+        + (f" <small><b>Do:</b> {escape(finding.remedy)}</small>" if finding.remedy else ""),
+        escape(finding.assurance)
+        + (f" <small>evidence {escape(line.evidence)}</small>" if line.evidence else ""),
     )
-    return tuple(map(escape, cells))
 
 
 def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
@@ -76,4 +87,5 @@ def _table(head: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
     lines = ["".join(f"<td>{cell}" for cell in row) for row in rows]
     if not lines:
         return "<p>None.</p>"
-    return "<table>" + "".join(f"\n<tr>{line}" for line in [heads, *lines] if line) + "\n</table>"
+    top = f'<table class="found"><thead><tr>{heads}</thead>' if heads else "<table>"
+    return top + "".join(f"\n<tr>{line}" for line in lines) + "\n</table>"

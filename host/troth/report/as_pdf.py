@@ -13,7 +13,8 @@ from xml.sax.saxutils import escape
 from ..core.duties import Outcome
 from ..trouble import Trouble
 from . import as_brief
-from .findings import LIMITS, METHOD, Finding, Report
+from .findings import LIMITS, METHOD, Report
+from .lines import Line, lines, some
 
 _KEPT = (Outcome.MET, Outcome.DECLARED, Outcome.NOT_APPLICABLE)
 _HEAD = ("Duty and provisions", "Answer", "About", "Owed by", "Because, and what to do", "Rests on")
@@ -46,9 +47,9 @@ def write(report: Report) -> bytes:
     story = [
         *_cover(report),
         _text("What falls short, or is not known", "Heading2"),
-        *_findings(short, page.width),
+        *_findings(lines(short), page.width),
         _text("What is met, or does not apply", "Heading2"),
-        *_findings(kept, page.width),
+        *_findings(lines(kept), page.width),
     ]
     foot = f"{report.engine} · as of {report.as_of} · catalogue {report.catalogue[:16]}"
 
@@ -67,7 +68,7 @@ def _cover(report: Report) -> list[Any]:
     parts = (
         ("Text", f"{report.regime.law}; {report.regime.version}"),
         ("Applies to", report.regime.condition),
-        ("Scope", f"{report.scope}: {_some(report.units, 100)}"),
+        ("Scope", f"{report.scope}: {some(report.units, ' ', 100)}"),
         ("Answers", f"{kept}. Shortfalls owed by: {owed}"),
         ("Method", METHOD),
         ("Assurance of what is met", f"{worth}. Software assurance is the device's own word."),
@@ -81,7 +82,7 @@ def _cover(report: Report) -> list[Any]:
     brief = as_brief.write(report).split("\n\n")[1:-2]
     return [
         _text(report.regime.title, "Title"),
-        _text(report.words, "Heading1"),
+        _text(report.words.capitalize(), "Heading1"),
         _text(f"{report.scope}; as of {report.as_of}", "Normal"),
         *(
             _text(f"<b>{name}</b>: {escape(text)}", "Normal", raw=True)
@@ -89,15 +90,26 @@ def _cover(report: Report) -> list[Any]:
             if text
         ),
         *([_text("In short", "Heading2")] if brief else []),
-        *(_text(line, "Normal") for part in brief for line in part.splitlines()),
+        *(line for part in brief for line in _short(part)),
     ]
 
 
-def _findings(findings: Iterable[Finding], width: float) -> list[Any]:
+def _short(part: str) -> list[Any]:
+    """What the one page says of one kind: its title, and a line for each duty."""
+    title, *said = part.splitlines()
+    told = [
+        f"{duty.strip()}: {units.strip()}"
+        for duty, units in zip(said[::2], said[1::2], strict=False)
+    ]
+    rest = [line.strip() for line in said[len(told) * 2 :]]
+    return [_text(title, "Heading4"), *(_text(line, "Normal") for line in (*told, *rest))]
+
+
+def _findings(found: Iterable[Line], width: float) -> list[Any]:
     from reportlab.lib.colors import lightgrey
     from reportlab.platypus import Table, TableStyle
 
-    rows = [[_text(cell, "BodyText") for cell in _row(each)] for each in findings]
+    rows = [[_text(cell, "BodyText") for cell in _row(each)] for each in found]
     if not rows:
         return [_text("None.", "Normal")]
     head = [_text(f"<b>{cell}</b>", "BodyText", raw=True) for cell in _HEAD]
@@ -106,22 +118,18 @@ def _findings(findings: Iterable[Finding], width: float) -> list[Any]:
     return [Table([head, *rows], widths, repeatRows=1, splitInRow=1, style=TableStyle(style))]
 
 
-def _row(finding: Finding) -> tuple[str, ...]:
+def _row(line: Line) -> tuple[str, ...]:
+    finding = line.finding
     laws = "; ".join(law.words for law in finding.laws if law.text)
     todo = f". Do: {finding.remedy}" if finding.remedy else ""
     return (
         f"{finding.duty.id}: {finding.duty.title} ({finding.duty.severity.value}). {laws}",
-        f"{finding.answer}, since {finding.since}",
-        f"{finding.kind} {_some(finding.units, 6)}",
+        f"{finding.answer}, since {line.since}",
+        line.about,
         finding.party.value if finding.party else "",
         finding.because + todo,
-        f"{finding.assurance}" + (f"; evidence {finding.evidence}" if finding.evidence else ""),
+        f"{finding.assurance}" + (f"; evidence {line.evidence}" if line.evidence else ""),
     )
-
-
-def _some(names: tuple[str, ...], most: int) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return " ".join(names[:most]) + more
 
 
 def _text(text: str, style: str, *, raw: bool = False) -> Any:
@@ -131,7 +139,6 @@ def _text(text: str, style: str, *, raw: bool = False) -> Any:
     sheet = getSampleStyleSheet()[style]
     if style == "BodyText":
         sheet.fontSize, sheet.leading, sheet.spaceBefore = 7.5, 9, 0
-    sheet.wordWrap = "CJK" if style == "BodyText" else None  # digests have no spaces
     return Paragraph(_latin(text if raw else escape(text)), sheet)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ..core.duties import Appraisal, Clause, Duty, Outcome, Party, Subject
 from ..core.verdict import Catalogue, Force, Regime, State, decides, force
+from ..fleet.check import BASELINE
 from ..fleet.context import Context
 from ..fleet.proof import ENGINE, references, regime_digest
 from ..fleet.units import Unit, list_units
@@ -28,7 +29,8 @@ METHOD = (
 )
 LIMITS = (
     "No evidence of breach is not proof that a provision is kept, and evidence of breach is not "
-    "the finding of a court. The assurance of each answer says on whose word it rests."
+    "the finding of a court. The assurance of each answer says on whose word it rests. A provision "
+    "marked * awaits confirmation against its text."
 )
 
 
@@ -84,7 +86,7 @@ class Finding:
         return (
             self.outcome == Outcome.NOT_MET
             and self.party is not Party.OPERATOR
-            and any(law.counts for law in self.laws)
+            and any(law.counts and law.clause.regime != BASELINE for law in self.laws)
         )
 
 
@@ -111,6 +113,9 @@ class Report:
     def words(self) -> str:
         if not self.units:
             return "no unit is concerned"
+        if self.regime.id == BASELINE:  # hygiene, and nobody's law
+            short = any(finding.outcome == Outcome.NOT_MET for finding in self.findings)
+            return "falls short" if short else "holds"
         if self.breaches:
             return "evidence of breach"
         rests = any(finding.outcome == Outcome.WAIVED for finding in self.findings)
