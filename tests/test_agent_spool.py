@@ -256,13 +256,15 @@ class Place:
 
     def delivered(self) -> list[tuple[int, bytes]]:
         """Counter and nonce of what the verifier has on disk, in the order in which it came."""
-        tokens = []
-        for evidence in self.link.disk:
-            outer = cbor2.loads(evidence)
-            sign1 = cbor2.loads(outer.value[0]).value if outer.tag == 602 else outer
-            said = cbor2.loads(sign1.value[2])
-            tokens.append((said[-80002], said[10]))
-        return tokens
+        return [(said[-80002], said[10]) for said in map(claims, self.link.disk)]
+
+
+def claims(evidence: bytes) -> dict[int, Any]:
+    """What a token says."""
+    outer = cbor2.loads(evidence)
+    sign1 = cbor2.loads(outer.value[0]).value if outer.tag == 602 else outer
+    said: dict[int, Any] = cbor2.loads(sign1.value[2])
+    return said
 
 
 CHOSEN = {"spool": True, "receipt_key": point(KEY)}
@@ -387,6 +389,27 @@ def test_a_refused_report_stays_and_is_not_offered_again(
     [name] = place.spool.names()
     assert name[8] == ROUTINE
     assert len(place.link.disk) == 3  # the board's reports go on
+
+
+def test_what_made_room_is_told_once_and_a_refused_report_leaves_no_gap(place: Place) -> None:
+    def told() -> list[int]:
+        return [said.get(-80004, 0) for said in map(claims, place.link.disk)]
+
+    place.report()
+    place.link.up = False
+    place.report(150)
+    dropped, first = place.spool.dropped(), place.spool.read(place.spool.names()[0])
+    assert dropped > 0
+    place.link.up, place.link.answers = True, {len(first): REFUSED}
+    place.report(3)
+    assert told()[-3:] == [dropped, 0, 0]
+    assert len(place.spool.names()) == 1
+    assert place.spool.dropped() == 0
+    place.link.up = False
+    place.report(2)
+    place.link.up = True
+    place.report()
+    assert told()[-1] == 0
 
 
 def test_one_that_the_verifier_stumbles_over_holds_up_nobody(

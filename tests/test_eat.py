@@ -37,10 +37,10 @@ def test_the_labels_are_those_of_rfc_9711() -> None:
 
 
 def test_every_standard_label_is_named_here() -> None:
-    ours = {*TOKEN_CLAIMS, *SET_CLAIMS} - {eat.IAT, eat.PRIVATE, eat.COUNTER}
+    ours = {*TOKEN_CLAIMS, *SET_CLAIMS} - {eat.IAT, eat.PRIVATE, eat.COUNTER, eat.DROPPED}
     assert ours == set(NAMES)
 
 
 def test_private_use_labels_are_in_the_private_range() -> None:
-    assert max(eat.PRIVATE, eat.COUNTER) < -65536  # RFC 8392 section 9.1
+    assert max(eat.PRIVATE, eat.COUNTER, eat.DROPPED) < -65536  # RFC 8392 section 9.1
     assert 65000 <= eat.MEASURED_COMPONENT <= 65535  # RFC 7252 section 12.3: experimental

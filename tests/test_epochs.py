@@ -27,8 +27,10 @@ from troth.core.freshness import LATE_S, Freshness
 from troth.core.verdict import State
 from troth.fleet.clock import advance
 from troth.fleet.device import view_device
+from troth.fleet.gaps import missing
 from troth.fleet.offline import verify_bytes
 from troth.fleet.words import iso
+from troth.formats import eat
 from troth.ingest.bounds import Bounds
 from troth.ingest.epochs import Epochs
 from troth.ingest.http import EPOCH, EVIDENCE, Api
@@ -496,6 +498,42 @@ def test_late_reports_are_shown_apart_and_say_when_they_were_given(
     page = TestClient(pages(at.store, house.duties(), house.POLICY, clock=at.clock))
     assert "Came late" in page.get(f"/devices/{at.board.name}").text
     assert "no longer when it came" in page.get("/evidence/2").text
+
+
+def test_what_a_board_signed_and_nobody_has_is_told_until_it_comes(
+    at: House, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def troth(verb: str, *words: str) -> str:
+        argv = ["troth", "device", verb, at.board.name, *words, "--db", at.store.url]
+        monkeypatch.setattr(sys, "argv", argv)
+        assert run(root) == 0
+        return capsys.readouterr().out
+
+    def gaps() -> list[tuple[int, int, int]]:
+        found = missing(at.store, at.device, until=at.clock.now).gaps
+        return [(gap.boot, gap.first, gap.last) for gap in found]
+
+    old = at.handle()
+    at.report(at.board.bundle(old, counter=5))
+    assert gaps() == [], "nobody here knows how the first boot that was heard began"
+    at.clock.now += 3 * PERIOD
+    spool = {eat.DROPPED: 2}
+    at.report(at.board.bundle(at.handle(), counter=9, extra=spool))
+    at.report(at.board.bundle(at.handle(), bootcount=8, bootseed=bytes(8), counter=3))
+    assert gaps() == [(8, 1, 2), (7, 6, 8)]
+    assert at.store.state(at.device).state is State.COMPLIANT
+    said = troth("show")
+    assert "Signed by the board and not on record: 5 reports." in said
+    assert "By its own word 2 made room in its spool." in said
+    assert "boot 7, counter 6 to 8, before" in said
+    at.report(at.board.bundle(old, counter=7))
+    assert gaps() == [(8, 1, 2), (7, 8, 8), (7, 6, 6)]
+    for verb in ("show", "history"):
+        told = json.loads(troth(verb, "--json"))["missing"]
+        assert (told["reports"], told["dropped"]) == (4, 2)
+        assert "boot 7, counter 8, before" in troth(verb)
+    page = TestClient(pages(at.store, house.duties(), house.POLICY, clock=at.clock))
+    assert "boot 7, counter 8 <" in page.get(f"/devices/{at.board.name}").text
 
 
 @pytest.mark.parametrize("counter", [9, 3], ids=["that counted", "that came late"])

@@ -12,6 +12,7 @@ from .spool import ROUTINE, Spool
 
 _BATCH = const(8)  # digests of one receipt
 _AGAIN_MS = const(900_000)  # until the same is spooled again
+_DROPPED = const(-80004)
 _EPOCH_S = const(21600)  # until a newer handle is written down, for a start without network
 
 
@@ -21,6 +22,7 @@ class Away:
         self._put, self._put_ms = None, time.ticks_ms()
         self._refused = []
         self._stumbled = []
+        self._dropped = 0  # reports that made room, until the verifier has been told
 
     # As loop.report(). Whatever fails on the way, a spool then has the report.
     def report(self, the_board, key, known=None):
@@ -57,12 +59,16 @@ class Away:
                 yield from self._drain(link, settings["receipt_key"], spool)
             if "fresh" not in settings:
                 nonce = yield from link.challenge()
-            evidence = attest.Evidence(claims_set, the_board.session(), signer, nonce)
+            session = the_board.session()
+            if self._dropped:
+                session[_DROPPED] = self._dropped
+            evidence = attest.Evidence(claims_set, session, signer, nonce)
             message = yield from loop.deliver(link, evidence, known)
             if spool:
                 digest = sha256(message).digest()
                 if digest not in (yield from _confirmed(link, settings["receipt_key"], [digest])):
                     raise Trouble("receipt.missing", "the verifier did not confirm the report")
+                self._dropped = 0
             return True
         finally:
             link.close()
@@ -100,9 +106,11 @@ class Away:
     # again before the next start; one that it stumbles over waits for the round after the next.
     def _drain(self, link, key, spool):
         names = [name for name in spool.names() if name not in self._refused + self._stumbled]
+        if not self._stumbled:  # else others left numbers open
+            self._dropped = max(self._dropped, spool.dropped())
         self._stumbled = []
         if names:
-            print("troth: %d reports wait, %d were dropped" % (len(names), spool.dropped()))
+            print("troth: %d reports wait, %d were dropped" % (len(names), self._dropped))
         sent = {}
         for name in names:
             evidence = spool.read(name)

@@ -12,6 +12,7 @@ _NEW = "new"
 _SLOTS = const(24)
 _MAX_BYTES = const(20000)
 _NO_SPACE = const(28)
+_BEGIN = const(0x100)  # the lowest number of a report; below are those that were refused
 
 # a slot's name: its number (8 hex digits), what it is kept for, and the state it shows (8 digits)
 FIRST, CHANGE, ROUTINE = "f", "c", "r"
@@ -37,7 +38,7 @@ class Spool:
 
     def put(self, evidence, kind, digest):
         slots = self._slots()
-        number = int(slots[-1][0][:_KIND], 16) + 1 if slots else 1
+        number = max(int(slots[-1][0][:_KIND], 16) + 1, _BEGIN) if slots else _BEGIN
         size = len(evidence) + sum([size for _, size in slots])
         while len(slots) >= _SLOTS or size > _MAX_BYTES:
             size -= self._drop(slots)
@@ -57,18 +58,23 @@ class Spool:
     def free(self, name):
         os.remove(self._folder + "/" + name)
 
-    # No longer kept at any price: the verifier refused it, but never signed that.
+    # No longer kept at any price: the verifier refused it, but never signed that. It leaves the
+    # numbers, where it would stand before a gap that nobody dropped.
     def demote(self, name):
-        new = name[:_KIND] + ROUTINE + name[_STATE:]
+        number = int(name[:_KIND], 16)
+        if number >= _BEGIN:
+            taken = self._numbers()
+            number = 0
+            while number in taken:
+                number += 1
+        new = "%08x%s%s" % (number, ROUTINE, name[_STATE:])
         os.rename(self._folder + "/" + name, self._folder + "/" + new)
         return new
 
-    # How many reports made room for others, as far as the slots in use tell.
+    # How many reports made room for others since the last one of them was freed.
     def dropped(self):
-        names = self.names()
-        if not names:
-            return 0
-        return int(names[-1][:_KIND], 16) - int(names[0][:_KIND], 16) + 1 - len(names)
+        numbers = [number for number in self._numbers() if number >= _BEGIN]
+        return numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
 
     # The message with the handle that was written down last.
     def epoch(self):
@@ -76,6 +82,9 @@ class Spool:
 
     def keep_epoch(self, message):
         self._write(_EPOCH, message)
+
+    def _numbers(self):
+        return [int(name[:_KIND], 16) for name in self.names()]
 
     def _slots(self):
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from ..core.device import Lifecycle
@@ -10,6 +12,11 @@ from . import documents, lifecycle, rotate
 from .desk import as_of_option, db_option, open_desk
 from .output import OK, json_option, print_json, wants_json
 from .tables import print_table
+
+if TYPE_CHECKING:
+    from ..fleet.gaps import Missing
+
+_GAPS = 12  # that are told one by one
 
 
 @click.group()
@@ -125,6 +132,7 @@ def show(ref: str, everything: bool, as_of: int | None) -> int:
         for each in view.late:
             print(f"    given after {iso(each.given)}, came {iso(each.received)}", end="")
             print(f"  evidence {each.id}: {each.state.value} then")
+    _tell(view.missing)
     if view.rejections:
         print(f"\n{count(len(view.rejections), 'message')} of this key refused, none believed:")
         for refused in view.rejections:
@@ -145,12 +153,14 @@ def history(ref: str, duty: str | None, as_of: int | None) -> int:
     """
     from ..fleet.courses import answers
     from ..fleet.device import find_device
+    from ..fleet.gaps import missing
 
     with open_desk() as desk:
         row = find_device(desk.store, ref)
         intervals = answers(desk.store, row.id, duty=duty, as_of=as_of)
         late = desk.store.evidences(row.id, limit=500, late=True)
         states = desk.store.state_history(row.id)
+        lacking = missing(desk.store, row.id, until=as_of or desk.now)
     if wants_json():
         print_json(
             {
@@ -160,6 +170,7 @@ def history(ref: str, duty: str | None, as_of: int | None) -> int:
                 "states": [documents.state(each) for each in states],
                 "duties": [documents.interval(each) for each in intervals],
                 "late": [documents.report(each) for each in late],
+                "missing": documents.missing(lacking),
             }
         )
         return OK
@@ -200,4 +211,15 @@ def history(ref: str, duty: str | None, as_of: int | None) -> int:
                 for each in late
             ),
         )
+    _tell(lacking)
     return OK
+
+
+def _tell(lacking: Missing) -> None:
+    """Reports that the board signed and nobody here has."""
+    if lacking.reports or lacking.dropped:
+        print(f"\n{lacking.sentence}")
+    for gap in lacking.gaps[:_GAPS]:
+        print(f"    {gap.words}, before {iso(gap.before)}")
+    if len(lacking.gaps) > _GAPS:
+        print(f"    and {count(len(lacking.gaps) - _GAPS, 'gap')} before that")

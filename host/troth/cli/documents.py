@@ -11,6 +11,7 @@ if TYPE_CHECKING:  # the store behind these costs a quarter of a second that hel
     from ..fleet.check import Check, Tally
     from ..fleet.device import DeviceView, Proof
     from ..fleet.evidence import EvidenceView
+    from ..fleet.gaps import Missing
     from ..fleet.units import Unit
     from ..fleet.whatif import Difference
     from ..store.rows import EvidenceRow, IntervalRow, RejectionRow, StateRow
@@ -95,6 +96,7 @@ def device(view: DeviceView) -> dict[str, Any]:
         },
         "reports": [report(each) for each in view.reports],
         "late": [report(each) for each in view.late],
+        "missing": missing(view.missing),
         "rejections": [rejection(each) for each in view.rejections],
     }
 
@@ -147,6 +149,17 @@ def report(row: EvidenceRow) -> dict[str, Any]:
         "set": row.set_digest.hex(),
         "kid": row.key_id.hex(),
         "bytes": len(row.raw),
+    }
+
+
+def missing(lacking: Missing) -> dict[str, Any]:
+    return {
+        "reports": lacking.reports,
+        "dropped": lacking.dropped,
+        "gaps": [
+            {"boot": gap.boot, "first": gap.first, "last": gap.last, "before": iso(gap.before)}
+            for gap in lacking.gaps
+        ],
     }
 
 

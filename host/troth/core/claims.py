@@ -24,6 +24,7 @@ class Token(NamedTuple):
     set_digest: bytes  # SHA-256 of the detached claims-set
     issued_at: int | None  # unix s; None: the device has no clock
     counter: int | None = None  # tokens of this boot, this one included; None: an older agent
+    dropped: int | None = None  # reports that made room in the spool since it last said so
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,4 +218,4 @@ def _general(payload: bytes) -> Token:
         raise Unsupported("profile.unsupported", "want Troth 1", path="claims/profile")
     claims = fields(said, TOKEN_CLAIMS, "claims")
     del claims["profile"]
-    return Token(**({"issued_at": None, "counter": None} | claims))
+    return Token(**({"issued_at": None} | claims))

@@ -221,6 +221,7 @@ TOKEN_CLAIMS = {
     eat.BOOTCOUNT: Claim("boot_count", _uint, required=True),
     eat.BOOTSEED: Claim("boot_seed", _bytes(eat.BOOTSEED_BYTES, eat.BOOTSEED_BYTES), required=True),
     eat.COUNTER: Claim("counter", _uint),
+    eat.DROPPED: Claim("dropped", _uint),
 }
 
 SET_CLAIMS = {

@@ -19,6 +19,7 @@ from ..store.rows import (
 )
 from ..trouble import Trouble
 from .context import Context
+from .gaps import Missing, missing
 from .law import Reading, readings
 from .words import SEVERITIES, ago, count, day
 
@@ -71,6 +72,7 @@ class DeviceView:
     provisioning: Provisioning | None
     reports: tuple[EvidenceRow, ...]
     late: tuple[EvidenceRow, ...]  # history: they say nothing of now
+    missing: Missing  # signed by the board, and not on record
     rejections: tuple[RejectionRow, ...]
     as_of: int
 
@@ -139,6 +141,7 @@ def view_device(
         provisioning=store.provisioning(row.id),
         reports=reports,
         late=late,
+        missing=missing(store, row.id, until=moment),
         rejections=tuple(r for r in store.rejections(row.id, limit=20) if r.at <= moment),
         as_of=moment,
     )

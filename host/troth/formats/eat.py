@@ -32,7 +32,8 @@ EAT_PROFILE: Final = 265
 SUBMODS: Final = 266
 BOOTCOUNT: Final = 267
 BOOTSEED: Final = 268
-COUNTER: Final = -80002  # private: our own label
+COUNTER: Final = -80002  # private: our own labels
+DROPPED: Final = -80004
 
 PROFILE: Final = bytes.fromhex("6981bdd0fec4f4c4eaa983abbca18ef8eec7c95d")
 SET_NAME: Final = "cfg"  # of the detached claims-set, in submods and in the bundle

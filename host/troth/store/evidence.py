@@ -20,7 +20,7 @@ from . import audit, epochs, intervals, schema
 from .bulk import Row, ask, each, insert_rows
 from .changes import Accepted, Recorded, Refused, Spent
 from .memory import Memory
-from .rows import ChallengeRow, EvidenceRow, RejectionRow, SetRow
+from .rows import ChallengeRow, Counted, EvidenceRow, RejectionRow, SetRow
 
 _challenges, _sets = schema.challenges, schema.claims_sets
 _evidence, _rejections, _heads = schema.evidence, schema.rejections, schema.heads
@@ -241,6 +241,13 @@ def of(
         asked = asked.where(_evidence.c.received >= since)
     rows = conn.execute(asked.order_by(_evidence.c.id.desc()).limit(limit))
     return tuple(_report(row) for row in rows)
+
+
+def counted(conn: Connection, device: str, limit: int) -> tuple[Counted, ...]:
+    e = _evidence.c
+    asked = select(e.epoch, e.boot_count, e.boot_seed, e.counter, e.received, e.raw)
+    mine = asked.where(e.device == device, e.counter.is_not(None))
+    return tuple(map(Counted._make, conn.execute(mine.order_by(e.id.desc()).limit(limit))))
 
 
 def latest(conn: Connection, device: str, as_of: int | None) -> EvidenceRow | None:

@@ -29,6 +29,7 @@ from .rows import (
     AuditRow,
     BaselineRow,
     ChallengeRow,
+    Counted,
     DeviceRow,
     EvidenceRow,
     FeedRow,
@@ -193,6 +194,10 @@ class Reading:
         `late`: only those that came late, or only those that did not.
         """
         return self._read(lambda conn: evidence.of(conn, device, limit, before, since, late))
+
+    def counted(self, device: str, *, limit: int) -> tuple[Counted, ...]:
+        """The places of a device's newest reports in the order in which it signed them."""
+        return self._read(lambda conn: evidence.counted(conn, device, limit))
 
     def latest_evidence(self, device: str, as_of: int | None = None) -> EvidenceRow | None:
         """The newest report of a device, or the newest up to an instant; late ones never are."""

@@ -95,6 +95,17 @@ class EvidenceRow:
     given: int = 0  # not before; without a handle the instant at which it was received
 
 
+class Counted(NamedTuple):
+    """Where a report stands among those that its board signed."""
+
+    epoch: int
+    boot: int
+    seed: bytes
+    counter: int
+    received: int
+    raw: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class SetRow:
     """A claims-set by its digest: bytes and the instant of its first use."""
