@@ -5,9 +5,11 @@ from __future__ import annotations
 import random
 import typing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+import yaml
 
 from troth.catalogue import bundled, dutyfile, load, run_tests
 from troth.catalogue.loader import HERE, Loaded
@@ -16,7 +18,7 @@ from troth.core.device import Observed, Registration
 from troth.core.duties import Duty, Party, Status, Subject
 from troth.core.feeds import Feeds
 from troth.core.reference import Reference, Statement
-from troth.core.verdict import Regime
+from troth.core.verdict import Force, Regime, force, starts
 from troth.trouble import Trouble
 
 LOADED: Loaded = load()
@@ -158,12 +160,12 @@ ok: '!d.webrepl_on'
 because: {met: it is off, not-met: it is on}
 remedies: {maker: turn it off}
 references:
-  - {regime: eu-cra, version: Regulation (EU) 2024/2847, status: mandatory, decides: [I.I.2(j)]}
+  - {regime: eu-cra, version: Regulation (EU) 2024/2847, status: mandatory, decides: [I.I.2(j)]SURE}
 tests:
   - {given: {d.webrepl_on: false}, expect: met}
   - {given: {d.webrepl_on: true}, expect: not-met}
   - {given: {}, expect: not-shown}
-"""
+""".replace("SURE", ", confidence: high")
 
 
 def _copy(tmp_path: Path) -> Path:
@@ -218,6 +220,13 @@ REFUSED = {
     "an unknown regime": ("regime: eu-cra", "regime: eu-xyz", "duty.reference", 13),
     "another version": ("2024/2847, status", "2024/2848, status", "duty.reference", 13),
     "a line without provision": ("decides: [I.I.2(j)]", "note: x", "duty.reference", 13),
+    "a confidence unsaid": (", confidence: high", "", "duty.reference", 13),
+    "a day that is none": ("confidence", "since: soon, confidence", "duty.reference", 13),
+    "before its regime": ("confidence", "since: 2025-01-01, confidence", "duty.reference", 13),
+    "over before it counts": (
+        *("confidence", "since: 2028-01-01, until: 2027-01-01, confidence"),
+        *("duty.reference", 13),
+    ),
     "a provision that is not there": ("[I.I.2(j)]", "[I.I.2(n)]", "duty.reference", 13),
     "a number for a provision": ("[I.I.2(j)]", "[12]", "duty.reference", 13),
     "a condition unsaid": ("status: mandatory", "status: conditional", "duty.reference", 13),
@@ -245,6 +254,38 @@ def test_the_loader_refuses_with_code_file_and_line(
         load(_with(tmp_path, GOOD.replace(old, new)))
     assert caught.value.code == code
     assert caught.value.what.startswith(f"demo.duty.yaml:{line}: ")
+
+
+def test_a_reference_may_count_for_less_long_than_its_regime(tmp_path: Path) -> None:
+    days = "since: 2028-03-01, until: 2030-01-01, confidence"
+    catalogue = load(_with(tmp_path, GOOD.replace("confidence", days))).catalogue
+    cra = next(regime for regime in catalogue.regimes if regime.id == "eu-cra")
+    (line,) = cra.lines
+    day, end = (int(datetime(y, m, 1, tzinfo=UTC).timestamp()) for y, m in ((2028, 3), (2030, 1)))
+    assert (line.since, line.until) == (day, end)
+    unit = Registration(
+        *("d", "02", "lamp", "esp32c3"),
+        market="eu",
+        product_class="consumer",
+        own_use=False,
+        placed_on_market=day,
+    )
+    forces = [force(line, cra, unit, at) for at in (day - 1, day, end - 1, end)]
+    assert forces == [Force.TO_COME, Force.BINDS, Force.BINDS, Force.ELSEWHERE]
+
+
+def test_every_reference_says_its_status_condition_confidence_and_day() -> None:
+    """What the schema of a duty promises, over the files as they are."""
+    for path in sorted((HERE / "duties").glob("*.yaml")):
+        for row in yaml.safe_load(path.read_text(encoding="utf-8")).get("references", []):
+            where = f"{path.name}: {row['regime']}"
+            assert row["status"] in tuple(Status), where
+            assert row["confidence"] in ("high", "low"), where
+            assert row["status"] != "conditional" or row["condition"], where
+            assert row.get("decides") or row.get("supports"), where
+    for regime in LOADED.catalogue.regimes:
+        for line in regime.lines if regime.binding and regime.id != "troth-baseline" else ():
+            assert starts(line, regime) is not None, (regime.id, line.clause.provision)
 
 
 def test_maker_s_law_may_inform_an_operator(tmp_path: Path) -> None:
@@ -349,7 +390,7 @@ def test_every_provision_is_decided_supported_or_explained(regime: Regime) -> No
 def test_a_reference_has_the_weight_that_the_standard_gives_it(tmp_path: Path) -> None:
     for provision, status, good in (("5.7-1", "mandatory", False), ("5.2-1", "mandatory", True)):
         line = f"etsi-303645-v313, version: V3.1.3, status: {status}, decides: [{provision}]"
-        text = GOOD[: GOOD.index("eu-cra")] + line + GOOD[GOOD.index("}\ntests") :]
+        text = GOOD[: GOOD.index("eu-cra")] + line + GOOD[GOOD.index(", confidence") :]
         path = _with(tmp_path, text)
         if good:
             load(path)

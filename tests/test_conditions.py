@@ -155,7 +155,8 @@ def test_a_condition_is_read_word_by_word(
 ) -> None:
     pack = tmp_path_factory.mktemp("pack")
     (pack / "duties").mkdir()
-    line = f"  - {{regime: eu-nis2, version: Directive (EU) 2022/2555, {reference}, supports: [x]}}"
+    head = "regime: eu-nis2, version: Directive (EU) 2022/2555, confidence: low"
+    line = f"  - {{{head}, {reference}, supports: [x]}}"
     text = STALE.replace("tests:\n", f"references:\n{line}\ntests:\n")
     (pack / "duties" / "demo.feed.yaml").write_text(text)
     with pytest.raises(Trouble, match=says):

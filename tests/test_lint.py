@@ -85,14 +85,14 @@ def test_every_flaw_is_told_not_only_the_first(tmp_path: Path) -> None:
         (
             "tests:",
             "references:\n  - {regime: eu-cra, version: Regulation (EU) 2024/2847, "
-            "status: mandatory, decides: [I.II.8]}\ntests:",
+            "status: mandatory, confidence: high, decides: [I.II.8]}\ntests:",
             "duty.makers-law",
             "does not bind|binds makers",
         ),
         (
             "tests:",
             "references:\n  - {regime: eu-nis2, version: Directive (EU) 2022/2555, "
-            "status: mandatory, supports: [21(2)(z)]}\ntests:",
+            "status: mandatory, confidence: low, supports: [21(2)(z)]}\ntests:",
             "duty.reference",
             "has no",
         ),
@@ -144,8 +144,8 @@ def test_a_pack_may_not_take_a_built_in_id(tmp_path: Path) -> None:
 
 
 def test_a_pack_has_its_own_regime_and_the_catalogue_another_digest(tmp_path: Path) -> None:
-    line = '  - {regime: acme-rules, version: "1", status: mandatory, decides: [R1]}\n'
-    path = pack(tmp_path, ("tests:", f"references:\n{line}tests:"))
+    line = "regime: acme-rules, version: '1', status: mandatory, confidence: high, decides: [R1]"
+    path = pack(tmp_path, ("tests:", f"references:\n  - {{{line}}}\ntests:"))
     for kind, text in (
         (
             "regimes",

@@ -9,7 +9,7 @@ from .lines import Table
 from .provisionfile import Provisions
 
 _ROW = {"regime", "version", "status", "condition", "traits", "severity"}
-_ROW |= {"decides", "supports", "confidence"}
+_ROW |= {"decides", "supports", "confidence", "since", "until"}
 
 
 def read_clauses(row: Table, party: Party, desk: Desk) -> list[Clause]:
@@ -24,9 +24,10 @@ def read_clauses(row: Table, party: Party, desk: Desk) -> list[Clause]:
     counts = status is Status.MANDATORY or both["decides"]
     if party is Party.OPERATOR and party not in desk.regimes[regime]["addresses"] and counts:
         raise row.refuse("duty.makers-law", f"{regime} binds makers, this duty is the operator's")
-    confidence = row.get("confidence", "high")
+    confidence = row.get("confidence")
     if confidence not in ("high", "low"):
         raise row.refuse("duty.reference", "confidence wants high or low", "confidence")
+    since, until = _days(row, desk.regimes[regime])
     return [
         Clause(
             regime=regime,
@@ -38,6 +39,8 @@ def read_clauses(row: Table, party: Party, desk: Desk) -> list[Clause]:
             confidence=confidence,
             traits=_traits(row, status),
             severity=word(row, "severity", Severity) if "severity" in row else None,
+            since=since,
+            until=until,
         )
         for key, provisions in both.items()
         for provision in provisions
@@ -62,6 +65,20 @@ def _provisions(row: Table) -> dict[str, list[str]]:
         if not all(isinstance(each, str) for each in provisions):
             raise row.refuse("duty.reference", f"{key} wants texts: put a number in quotes", key)
     return both
+
+
+def _days(row: Table, regime: Table) -> tuple[int | None, int | None]:
+    """From when to when the reference counts, where that is less than its regime does."""
+    since, until = row.get("since"), row.get("until")
+    for key, day in (("since", since), ("until", until)):
+        if day is not None and type(day) is not int:
+            raise row.refuse("duty.reference", f"{key} wants a day like 2026-09-11", key)
+    starts = regime.get("in_force")
+    if since is not None and starts is not None and since < starts:
+        raise row.refuse("duty.reference", "it cannot count before its regime does", "since")
+    if since is not None and until is not None and until <= since:
+        raise row.refuse("duty.reference", "until wants a day after since", "until")
+    return since, until
 
 
 def _known(row: Table, key: str, provision: str, status: Status, listed: Provisions | None) -> str:

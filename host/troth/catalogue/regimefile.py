@@ -37,6 +37,8 @@ def read_header(path: Path) -> Table:
             "regime.field", f"addresses wants some of {' '.join(Party)}", "addresses"
         )
     _check_days(table)
+    if table["binding"] is True and not ({"in_force", "of_baseline"} & table.keys()):
+        raise table.refuse("regime.field", "what binds wants in_force: from when it counts")
     for row in table.get("dates", []):
         if not isinstance(row, Table) or not isinstance(row.get("provisions"), list):
             raise table.refuse("regime.field", "dates wants rows with provisions", "dates")
@@ -77,7 +79,7 @@ def _lines(header: Table, duty: Duty) -> list[Line]:
         Line(
             duty.id,
             replace(clause, regime=own, version=version),
-            **_dates(header, clause.provision),
+            **_dates(header, clause),
         )
         for clause in duty.clauses
         if clause.regime == own or clause.regime in header.get("includes", ())
@@ -89,12 +91,21 @@ def _baseline(header: Table) -> Clause:
     return Clause(header["id"], "", True, Status.MANDATORY, version=str(header["version"]))
 
 
-def _dates(header: Table, provision: str) -> dict[str, int | None]:
-    """The first row of `dates` whose prefix fits; a prefix ends where a number ends."""
-    for row in header.get("dates", []):
-        if any(is_under(provision, str(prefix)) for prefix in row["provisions"]):
-            return {key: row.get(key) for key in ("since", "until", "placed_from")}
-    return {}
+def _dates(header: Table, clause: Clause) -> dict[str, int | None]:
+    """The first row of `dates` whose prefix fits, within what the reference says itself."""
+    rows: list[Table] = header.get("dates", [])
+    row = next((each for each in rows if _fits(each, clause.provision)), Table(header.path, 1))
+    since = [day for day in (row.get("since"), clause.since) if day is not None]
+    until = [day for day in (row.get("until"), clause.until) if day is not None]
+    return {
+        "since": max(since, default=None),
+        "until": min(until, default=None),
+        "placed_from": row.get("placed_from"),
+    }
+
+
+def _fits(row: Table, provision: str) -> bool:
+    return any(is_under(provision, str(prefix)) for prefix in row["provisions"])
 
 
 def is_under(provision: str, prefix: str) -> bool:

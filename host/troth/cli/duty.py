@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from ..core.duties import Duty
-from ..fleet.words import SEVERITIES, count, plain
+from ..fleet.words import SEVERITIES, count, day, iso, plain
 from ..trouble import Trouble
 from .output import FAILED, OK, json_option, print_json, wants_json
 from .tables import print_table
 
 if TYPE_CHECKING:
-    from ..core.verdict import Catalogue
+    from ..core.verdict import Catalogue, Line, Regime
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -89,7 +89,8 @@ def list_duties(regime: str | None, packs: tuple[Path, ...]) -> int:
 @json_option
 def show(ident: str, packs: tuple[Path, ...]) -> int:
     """What it asks, who owes it, under which clauses, and what to do."""
-    duty = next((each for each in _catalogue(packs).duties if each.id == ident), None)
+    catalogue = _catalogue(packs)
+    duty = next((each for each in catalogue.duties if each.id == ident), None)
     if duty is None:
         raise Trouble("duty.unknown", f"no duty {ident[:60]!r}", fix="troth duty list")
     if wants_json():
@@ -112,16 +113,20 @@ def show(ident: str, packs: tuple[Path, ...]) -> int:
         print(f"  {party.value:8} {remedy}")
     print()
     print_table(
-        ("REGIME", "PROVISION", "STATUS", "THIS DUTY", "CONDITION"),
+        ("REGIME", "PROVISION", "STATUS", "THIS DUTY", "COUNTS", "CONDITION"),
         (
             (
-                clause.regime,
+                regime.id,
                 clause.provision + ("*" if clause.confidence == "low" else ""),
                 clause.status.value,
                 "decides" if clause.decides else "supports",
+                _counts(line, regime),
                 clause.condition + (f"; {clause.severity.value}" if clause.severity else ""),
             )
-            for clause in duty.clauses
+            for regime in catalogue.regimes
+            for line in regime.lines
+            for clause in [line.clause]
+            if line.duty == duty.id
         ),
     )
     return OK
@@ -218,6 +223,17 @@ def new(ident: str, pack: Path) -> int:
     return OK
 
 
+def _counts(line: Line, regime: Regime) -> str:
+    """From when, and until when; a view without a day counts whenever it is looked at."""
+    from ..core.verdict import starts
+
+    since, until = starts(line, regime), line.until
+    told = [f"from {day(since)}"] if since is not None else []
+    told += [f"until {day(until)}"] if until is not None else []
+    told += ["for units placed from then"] if line.placed_from is not None else []
+    return " ".join(told)
+
+
 def _document(duty: Duty) -> dict[str, Any]:
     return {
         "id": duty.id,
@@ -246,6 +262,8 @@ def _document(duty: Duty) -> dict[str, Any]:
                 "traits": sorted(clause.traits),
                 "severity": (clause.severity or duty.severity).value,
                 "confidence": clause.confidence,
+                "since": iso(clause.since) if clause.since else None,
+                "until": iso(clause.until) if clause.until else None,
             }
             for clause in duty.clauses
         ],

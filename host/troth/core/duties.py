@@ -111,6 +111,8 @@ class Clause:
     confidence: str = "high"  # high low
     traits: frozenset[str] = frozenset()  # a conditional line counts for products with one of these
     severity: Severity | None = None  # under this line; None: the duty's own
+    since: int | None = None  # unix s; None: as its regime says
+    until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

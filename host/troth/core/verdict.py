@@ -208,13 +208,14 @@ def _placed(
     return (since is None or since <= placed) and (until is None or placed < until)
 
 
-def _starts(line: Line, regime: Regime) -> int | None:
+def starts(line: Line, regime: Regime) -> int | None:
+    """From when the line counts; None: always."""
     return line.since if line.since is not None else regime.in_force
 
 
 def _to_come(line: Line, regime: Regime, now: int) -> bool:
-    starts = _starts(line, regime)
-    return starts is not None and starts > now
+    begins = starts(line, regime)
+    return begins is not None and begins > now
 
 
 def _binds(line: Line, regime: Regime, unit: Registration, now: int) -> bool:
@@ -231,8 +232,8 @@ def _upcoming(line: Line, regime: Regime, unit: Registration) -> Upcoming:
     condition = ""
     if unit.placed_on_market is not None and not _placed(unit, since, None, anew=True):
         condition = "binds units placed from that day, this one only if substantially modified"
-    starts = _starts(line, regime) or 0
-    return Upcoming(line.duty, regime.id, line.clause.provision, starts, condition)
+    begins = starts(line, regime) or 0
+    return Upcoming(line.duty, regime.id, line.clause.provision, begins, condition)
 
 
 def _digest(catalogue: Catalogue, regimes: list[str], mandatory: set[str]) -> str:
@@ -247,7 +248,7 @@ def next_change(catalogue: Catalogue, unit: Registration, now: int) -> int | Non
         for regime in catalogue.regimes
         if _concerns(regime, unit)
         for line in regime.lines
-        for instant in (_starts(line, regime), line.until)
+        for instant in (starts(line, regime), line.until)
     ]
     return first_after(now, *instants)
 
