@@ -11,7 +11,7 @@ G = (
     0x6B17D1F2E12C4247F8BCE6E563A440F277037D812DEB33A0F4A13945D898C296,
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
 )
-TEETH, COLUMNS = 6, 44
+TEETH, COLUMNS = 6, 43
 ROW_BYTES = 256  # 4 points: a board need not find 4 KB of heap in one piece
 TARGET = Path(__file__).parent / "troth_agent" / "p256_table.py"
 
@@ -35,7 +35,7 @@ def double(a: Point, times: int) -> Point:
 
 
 def comb() -> bytes:
-    """Two tables of 32 points x || y: 2^220 G with each lower tooth 2^(44 j) G added (bit j of the
+    """Two tables of 32 points x || y: 2^215 G with each lower tooth 2^(43 j) G added (bit j of the
     index is 1) or taken away (0); the second is the first times 2^22.
     """
     teeth = [G]
@@ -47,7 +47,7 @@ def comb() -> bytes:
         for j, (x, y) in enumerate(teeth[:-1]):
             point = add(point, (x, y if i >> j & 1 else P - y))
         first.append(point)
-    second = [double(point, COLUMNS // 2) for point in first]
+    second = [double(point, (COLUMNS + 1) // 2) for point in first]
     return b"".join(v.to_bytes(32, "big") for point in first + second for v in point)
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 import agent_support
-from troth_agent import Trouble, curve, p256
+from troth_agent import Trouble, p256, p256_verify
 from troth_agent.keys import birth
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -121,4 +121,15 @@ def test_the_table_in_the_tree_is_the_one_its_script_writes() -> None:
 def test_a_point_added_to_the_neutral_one_is_itself() -> None:
     base = p256.public_key((1).to_bytes(32, "big"))
     x, y = int.from_bytes(base[:32], "big"), int.from_bytes(base[32:], "big")
-    assert curve.add((0, 0, 0, 0), x, y) == (x, y, 1, 1)
+    assert p256_verify.add((0, 0, 0, 0), x, y) == (x, y, 1, 1)
+
+
+def test_an_inverse_is_one_whatever_the_number_looks_like() -> None:
+    for modulus in (p256.P, p256.N):
+        seeds = [int.from_bytes(seeded("inverse", n), "big") for n in range(300)]
+        ends = [1 << n for n in range(256)] + [modulus - (1 << n) for n in range(255)]
+        near = [modulus * n // (n + 1) for n in range(1, 200)]
+        short = [seed >> n % 250 for n, seed in enumerate(seeds)]
+        for number in (*seeds, *ends, *near, *short):
+            a = number % modulus or 1
+            assert p256.inverse(a, modulus) == pow(a, -1, modulus)

@@ -1,6 +1,6 @@
 # ECDSA verification on P-256 (FIPS 186-5): for a board's test of its own key and for its verifier's
 # receipts. Seldom needed and slow, so apart from p256.
-from .curve import N, P, add, affine, double, inverse, times_base
+from .p256 import N, P, affine, inverse, times_base
 
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
 
@@ -30,3 +30,33 @@ def _times(k, x, y):
         if bit == "1":
             point = add(point, x, y) if point[2] else (x, y, 1, 1)
     return point
+
+
+# Points are (x, y, zz, zzz), standing for (x / zz, y / zzz); zz = 0 is the neutral one.
+# dbl-2008-s-1 for a = -3
+def double(point):
+    x, y, u, w = point
+    t = y + y
+    v = t * t % P
+    t = t * v % P
+    s = x * v % P
+    m = 3 * (x - u) * (x + u) % P
+    x = (m * m - s - s) % P
+    return x, (m * (s - x) - t * y) % P, u * v % P, w * t % P
+
+
+# madd-2008-s: plus an affine point
+def add(point, x2, y2):
+    x, y, u, w = point
+    h = (x2 * u - x) % P
+    r = (y2 * w - y) % P
+    if not h:
+        if not u:
+            return (x2, y2, 1, 1)
+        return (0, 0, 0, 0) if r else double(point)
+    t = h * h % P
+    s = x * t % P
+    u = u * t % P
+    t = t * h % P
+    x = (r * r - t - s - s) % P
+    return x, (r * (s - x) - y * t) % P, u, w * t % P

@@ -41,7 +41,7 @@ def _verify(key, digest, signature):
     from . import p256_verify
 
     good = p256_verify.verify(key, digest, signature)
-    forget("p256_verify", "curve", "p256_table")
+    forget("p256_verify", "p256", "p256_table")
     return good
 
 

@@ -5,7 +5,7 @@ from hashlib import sha256
 import esp32
 
 from .. import Trouble
-from ..curve import N
+from ..p256 import N
 from ..p256_verify import verify
 
 

@@ -28,7 +28,7 @@ class SoftKey:
         from .. import p256
 
         signature = p256.sign(self._private, sha256(structure).digest(), self._blind)
-        forget("p256", "curve", "p256_table")
+        forget("p256", "p256_table")
         return signature
 
 
