@@ -153,7 +153,10 @@ def test_what_a_regime_does_not_ask_yet_stands_as_upcoming(home: Home) -> None:
     (cra,) = document(troth(home[0], "check", "--regime", "eu-cra", "--json"))["regimes"]
     assert "surface.no-webrepl" in cra["upcoming"]
     assert (cra["failing"], cra["breaches"]) == ([], [])
-    assert "duties upcoming" in troth(home[0], "check", "--regime", "eu-cra").stdout.decode()
+    said = troth(home[0], "check", "--regime", "eu-cra").stdout.decode()
+    assert "duties upcoming" in said
+    assert "vuln.exploited-clock" in cra["not_shown"]
+    assert f"{len(cra['not_shown'])} duties not shown" in said
 
 
 def test_check_speaks_of_evidence_of_breach_and_never_of_the_law_being_kept(home: Home) -> None:

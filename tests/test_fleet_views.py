@@ -195,6 +195,9 @@ def test_the_diff_begins_with_what_differs(fleet: Standing) -> None:
     code = next(row for row in view.claims if row.claim == "d.code_digest")
     assert "release 1.4.0" in code.expected
     assert code.duties == ("boot.files-known",)
+    expected = {row.claim: row.expected for row in view.claims}
+    assert expected["d.webrepl_on"] == "no"  # and not a whole rule beside it
+    assert expected["d.listeners"] == "nothing to compare with"
 
 
 def test_the_diff_of_a_healthy_board_differs_nowhere(fleet: Standing) -> None:

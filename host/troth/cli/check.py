@@ -58,7 +58,7 @@ def command(
 ) -> int:
     """Which duties are met, by whom, and who owes what is not.
 
-    Ends with 0 when all that binds is met, 3 when something is not, 5 when nothing fails but
+    Ends with 0 when nothing that binds falls short, 3 when something does, 5 when nothing does but
     devices are silent or unknown.
     """
     from ..fleet.check import check, fails
@@ -113,6 +113,7 @@ def command(
     for ruling in result.rulings:
         print(f"{ruling.regime.id}: {ruling.words} ({count(ruling.units, 'unit')}", end="")
         print(f", {ruling.silent} silent or unknown)" if ruling.silent else ")", end="")
+        print(f", {count(len(ruling.unshown), 'duty')} not shown" if ruling.unshown else "", end="")
         print(f", {count(len(ruling.coming), 'duty')} upcoming" if ruling.coming else "")
         for breach in ruling.breaches:
             units = plain(", ".join(breach.units), 120)

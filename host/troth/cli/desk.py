@@ -82,6 +82,9 @@ def check_regime(catalogue: Catalogue, regime: str | None) -> None:
         )
 
 
+_OTHERS = "troth serve goes by other rules or policy, until it is started again"
+
+
 @contextmanager
 def open_desk(*, turn: bool = True) -> Iterator[Desk]:
     """Open the store; with `turn` write first what the clock alone has turned."""
@@ -102,7 +105,8 @@ def open_desk(*, turn: bool = True) -> Iterator[Desk]:
         judged = store.judged()
         if turn and _is_ours() and (judged is None or judged[0] != rules) and store.states():
             if judged is not None:
-                click.echo("note: other rules or policy than last time: all judged again", err=True)
+                why = "other rules or policy than last time" if judged[0] else _OTHERS
+                click.echo(f"note: {why}: all judged again", err=True)
             judge_everyone(context, Judge(desk.catalogue), rules, now=now)
         elif turn and is_due(context, now):
             advance(context, Judge(desk.catalogue), now=now)

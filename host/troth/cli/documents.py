@@ -209,6 +209,7 @@ def check(result: Check, exit_code: int) -> dict[str, Any]:
                 "silent": ruling.silent,
                 "upcoming": list(ruling.coming),
                 "waived": list(ruling.waived),
+                "not_shown": list(ruling.unshown),
                 "breaches": [
                     {
                         "duty": breach.duty,

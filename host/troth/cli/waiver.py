@@ -112,6 +112,7 @@ def show(ref: str) -> int:
         return _print([row], now)
     for name, value in _document(row, now).items():
         print(f"{name:<14}{plain(value, 600) if value else '-'}")
+    print(f"{'signature':<14}holds under baseline.pub")
     return OK
 
 

@@ -57,6 +57,9 @@ class Ruling:
     silent: int  # units of which nothing can be said
     coming: tuple[str, ...]  # its duties that are not in force yet: no outcome, and no breach
     waived: tuple[str, ...] = ()  # its duties that somebody lets rest; the law does not
+    unshown: tuple[
+        str, ...
+    ] = ()  # its duties of which some unit shows nothing: no breach, no proof
 
     @property
     def words(self) -> str:
@@ -180,17 +183,19 @@ def _rule(regime: Regime, found: Iterable[Cohort], now: int) -> Ruling:
     breaches: dict[tuple[str, str, str, Party], list[str]] = {}
     failing: dict[str, None] = {}
     waived: dict[str, None] = {}
+    unshown: dict[str, None] = {}
     concerned = [each for each in found if regime.id in each.regimes]
     for cohort in concerned:
         for line in regime.lines:
             answer = cohort.answers.get(line.duty)
-            if answer is None or answer.said.outcome not in _SHORT:
+            if answer is None or answer.said.outcome not in (*_SHORT, Outcome.NOT_SHOWN):
                 continue
             unit = cohort.registration
             if unit is None or force(line, regime, unit, now) is not Force.BINDS:
                 continue
-            if answer.said.outcome is Outcome.WAIVED:
-                waived[line.duty] = None
+            if answer.said.outcome is not Outcome.NOT_MET:
+                rests = answer.said.outcome is Outcome.WAIVED
+                (waived if rests else unshown)[line.duty] = None
                 continue
             failing[line.duty] = None
             party = answer.said.owed_by
@@ -207,6 +212,7 @@ def _rule(regime: Regime, found: Iterable[Cohort], now: int) -> Ruling:
         sum(each.size for each in concerned if each.state in (State.STALE, State.UNKNOWN)),
         _coming(regime, concerned, now),
         tuple(waived),
+        tuple(unshown),
     )
 
 

@@ -36,6 +36,7 @@ class Match(StrEnum):
 
 
 _ORDER = tuple(Match)
+_BINDING = ("", "one of", "each one of", "at least")  # words that say nothing without values
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +196,7 @@ def _row(d: DeviceClaims, name: str, wanted: list[Ask], names: Mapping[str, str]
     failing = [ask for ask in wanted if ask.holds is False]
     # a whole rule says little about one claim unless it fails or nothing else asks
     single = [ask for ask in wanted if "||" not in ask.words]
-    shown = failing or single[:1] or wanted[:1]
+    shown = [ask for ask in failing if ask in single] or failing or single[:1] or wanted[:1]
     asking = failing or single or wanted
     return ClaimRow(
         f"d.{name}",
@@ -215,8 +216,10 @@ def _match(value: Any, wanted: list[Ask]) -> Match:
 
 
 def _expected(ask: Ask, names: Mapping[str, str]) -> str:
+    if not ask.wants and ask.words in _BINDING:
+        return "nothing to compare with" if ask.holds is None else "none"
     if not ask.wants:
-        return ask.words or "nothing to compare with"
+        return ask.words
     values = ", ".join(text(each, names) for each in ask.wants[:4])
     more = f" and {len(ask.wants) - 4} more" if len(ask.wants) > 4 else ""
     word = "" if ask.words in ("one of", "each one of") and len(ask.wants) == 1 else ask.words

@@ -17,7 +17,7 @@ def show(request: Request) -> Response:
     now = here.turn()
     regime = request.query_params.get("regime") or None
     if regime and regime not in {each.id for each in here.catalogue.regimes}:
-        raise Trouble("regime.unknown", f"no regime {regime[:40]!r}", fix="troth duty list")
+        raise Trouble("regime.unknown", f"no regime {regime[:40]!r}", fix="troth regime list")
     picture = board.today(
         here.context, here.catalogue, now=now, as_of=instant(request), regime=regime
     )
