@@ -15,8 +15,10 @@ help: ## list the verbs
 demo: .venv/run.stamp .vm/stamp ## the whole story on emulated boards, then the page on 127.0.0.1 (ARGS="--once --json")
 	@$(BIN)/troth demo $(ARGS); code=$$?; [ $$code -eq 0 ] || [ $$code -eq 3 ] || exit $$code
 
+# three workers on two cores: boards and browsers wait; what Python compiles is kept for the
+# hundreds of processes that the tests start
 test: .venv/dev.stamp .vm/stamp programs ## every test; T=tests/test_x.py or K=word for a few
-	@$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder $(T) $(if $(K),-k '$(K)') $(ARGS)
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 3 --dist loadfile --no-loadscope-reorder $(T) $(if $(K),-k '$(K)') $(ARGS)
 
 lint: .venv/dev.stamp ## ruff, mypy --strict, the agent against the MicroPython stubs, the import contract
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check .

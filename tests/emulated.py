@@ -12,18 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from forked import Result, run
+
 ROOT = Path(__file__).resolve().parents[1]
-EMULATOR = (sys.executable, str(ROOT / "boards" / "emulator"))
-BIN = Path(sys.executable).parent
-
-
-@dataclass(frozen=True)
-class Result:
-    """What a command left behind."""
-
-    code: int
-    out: str
-    err: str
+EMULATOR = str(ROOT / "boards" / "emulator")
 
 
 @dataclass(frozen=True)
@@ -38,21 +30,15 @@ class Stage:
         return str(self.boards[name]["port"])
 
     def emu(self, *words: str) -> Result:
-        return run(*EMULATOR, *words, env=self.env)
+        return run(EMULATOR, *words, env=self.env)
 
     def mpremote(self, name: str, *words: str, cwd: Path | None = None) -> Result:
-        argv = (str(BIN / "mpremote"), "connect", self.port(name), *words)
-        return run(*argv, env=self.env, cwd=cwd)
+        return run("mpremote", "connect", self.port(name), *words, env=self.env, cwd=cwd)
 
     def python(self, name: str, code: str) -> str:
         said = self.mpremote(name, "exec", code)
         assert said.code == 0, said
         return said.out.replace("\r\n", "\n")
-
-
-def run(*argv: str, env: dict[str, str] | None = None, cwd: Path | None = None) -> Result:
-    said = subprocess.run(argv, capture_output=True, text=True, env=env, cwd=cwd, timeout=60)
-    return Result(said.returncode, said.stdout, said.stderr)
 
 
 def own_env(at: Path) -> dict[str, str]:
@@ -71,7 +57,7 @@ def boards(at: Path, *words: str, scenario: str = "") -> Iterator[Stage]:
         (at / "scenario.toml").write_text(scenario)
         words = ("--scenario", str(at / "scenario.toml"), *words)
     folder = at / "boards"
-    argv = (*EMULATOR, "run", "--json", "--state-dir", str(folder), *words)
+    argv = (sys.executable, EMULATOR, "run", "--json", "--state-dir", str(folder), *words)
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, env=env, text=True)
     try:
         assert process.stdout is not None

@@ -1,7 +1,5 @@
 """What the agent makes of fuses; where keys are burned, on chips that espefuse itself burned."""
 
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import pytest
 import agent_support  # noqa: F401
 from emulator.chips import chip_ids, load_chip
 from emulator.efuse import Fuses
+from forked import espefuse
 from troth_agent import efuse
 
 COMMON = [name for name in chip_ids() if name not in ("esp32", "esp32c2")]
@@ -47,11 +46,8 @@ def burned(chip: str, folder: Path, *steps: str) -> dict[str, Any]:
     for name, data in (("a", DIGEST_A), ("b", DIGEST_B), ("key", KEY)):
         (folder / name).write_bytes(data)
     fuses = folder / "efuse.bin"
-    command = [sys.executable, "-m", "espefuse", "--chip", chip, "--virt"]
-    command += ["--path-efuse-file", str(fuses), "--do-not-confirm"]
-    command += " ".join(steps or ("summary",)).split()  # it takes several commands in one go
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
+    # it takes several commands in one go
+    espefuse(chip, fuses, *" ".join(steps or ("summary",)).split(), cwd=folder)
     return efuse.read(chip, Registers(chip, fuses.read_bytes()))
 
 

@@ -8,18 +8,12 @@ from typing import Any
 import pytest
 
 from agent_support import CHIP_IDS, finish
-from emulated import BIN, run
 from emulator.chips import chip_ids, load_chip
 from emulator.image import App, build_image
+from forked import tool
 from troth_agent import image
 
 ROOM = 0x100000
-
-
-def tool(name: str, *words: str) -> str:
-    said = run(str(BIN / name), *words)
-    assert said.code == 0, said
-    return said.out
 
 
 def in_flash(data: bytes) -> Any:

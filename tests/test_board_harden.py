@@ -10,7 +10,6 @@ import fcntl
 import json
 import os
 import shutil
-import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +20,7 @@ from click.testing import CliRunner, Result
 
 import agent_support  # noqa: F401
 from emulator import bootrom, chips
+from forked import espefuse
 from line import compliant, release, running, served, troth, wait_for
 from troth.bundled import bundled
 from troth.cli import root
@@ -436,12 +436,10 @@ def test_what_is_done_stays_done(walked: tuple[str, Path, dict[str, Any]]) -> No
 @pytest.mark.parametrize("chip", WALKED)
 def test_keys_are_not_burned_where_nothing_can_hide_them(chip: str, tmp_path: Path) -> None:
     (tmp_path / "app.bin").write_bytes(b"image")
-    words = [*("--chip", chip, "--virt", "--path-efuse-file", "efuse.bin", "--do-not-confirm")]
-    words += work._SEEDS.get(chip, ())
-    words += ["write-protect-efuse", "RD_DIS"]  # by hand, too early
-    argv = [sys.executable, "-m", "espefuse", *words]
-    assert subprocess.run(argv, cwd=tmp_path, capture_output=True, check=False).returncode == 0
-    before = (tmp_path / "efuse.bin").read_bytes()
+    fuses = tmp_path / "efuse.bin"
+    by_hand = ("write-protect-efuse", "RD_DIS")  # too early
+    espefuse(chip, fuses, *work._SEEDS.get(chip, ()), *by_hand)
+    before = fuses.read_bytes()
     told = refused(harden(chip, "--virtual", str(tmp_path), "--step", "keys"))
     assert told.code == "harden.order"
     assert "lock was burned already" in told.why

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from agent_support import AGENT
-from emulated import BIN
 from emulator import vm
 from emulator.chips import BOARDS, Chip, Field, chip_ids, load_chip
 from emulator.folder import Order, make_folder
+from forked import espefuse
 
 PURPOSES = {
     4: "XTS_AES_128_KEY",
@@ -61,13 +61,11 @@ def value(chip: Chip, name: str, field: Field) -> int:
 
 
 def burn(chip: Chip, fuses: Path, values: dict[str, int]) -> None:
-    """All of them in one call: espefuse takes most of a second to start."""
-    argv = [str(BIN / "espefuse"), "--chip", chip.id, "--virt", "--path-efuse-file", str(fuses)]
-    argv += ["--do-not-confirm", "burn-efuse", *(["--force"] if chip.id in FORCED else [])]
+    """All of them in one call."""
+    words = ["burn-efuse", *(["--force"] if chip.id in FORCED else [])]
     for name, number in values.items():
-        argv += [name, PURPOSES[number] if name.startswith("KEY_PURPOSE_") else hex(number)]
-    done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stdout + done.stderr
+        words += [name, PURPOSES[number] if name.startswith("KEY_PURPOSE_") else hex(number)]
+    espefuse(chip.id, fuses, *words)
 
 
 def on_board(machine: vm.Vm, at: Path, chip: Chip) -> dict[str, int]:

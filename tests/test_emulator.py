@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ import pytest
 from mpremote.transport import TransportError
 from mpremote.transport_serial import SerialTransport
 
-from emulated import EMULATOR, Stage, boards, own_env, run
+from emulated import EMULATOR, Stage, boards, own_env
+from forked import run
 
 pytestmark = pytest.mark.vm
 
@@ -43,7 +45,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 def test_the_list_is_the_same_from_any_directory(stage: Stage, tmp_path: Path) -> None:
-    said = run(*EMULATOR, "list", "--json", env=stage.env, cwd=tmp_path)
+    said = run(EMULATOR, "list", "--json", env=stage.env, cwd=tmp_path)
     document = json.loads(said.out)
     assert document["schema"] == "troth/emu/1"
     assert {row["name"]: (row["chip"], row["profile"]) for row in document["boards"]} == {
@@ -311,7 +313,7 @@ def test_a_state_dir_brings_the_same_board_back(tmp_path: Path) -> None:
     seen = []
     image = tmp_path / "next.bin"
     made = ("image", "--chip", "esp32c3", "--version", "2.0.0", "-o", str(image))
-    assert run(*EMULATOR, *made, env=own_env(tmp_path)).code == 0
+    assert run(EMULATOR, *made, env=own_env(tmp_path)).code == 0
     for words in ((), ("--app", str(image))):
         with boards(tmp_path, "--name", "again", *words) as own:
             own.python("again", "with open('/kept.txt', 'w') as f: f.write('x')")
@@ -320,7 +322,7 @@ def test_a_state_dir_brings_the_same_board_back(tmp_path: Path) -> None:
     assert "kept.txt" in seen[1]
     assert (tmp_path / "boards" / "again" / "app.bin").read_bytes() == image.read_bytes()
     argv = ("run", "--name", "again", "--chip", "esp32", "--state-dir", str(tmp_path / "boards"))
-    said = run(*EMULATOR, *argv, env=own_env(tmp_path))
+    said = run(EMULATOR, *argv, env=own_env(tmp_path))
     assert said.code == 2
     assert said.err.startswith("error[board.other] ")
 
@@ -374,7 +376,7 @@ def test_mistakes_have_a_code_and_a_remedy(
 def test_a_mistake_is_a_document_too_when_json_is_asked(
     tmp_path: Path, words: tuple[str, ...], code: str
 ) -> None:
-    said = run(*EMULATOR, "run", *words, "--json", env=own_env(tmp_path))
+    said = run(EMULATOR, "run", *words, "--json", env=own_env(tmp_path))
     document = json.loads(said.out)
     assert (document["schema"], document["code"]) == ("troth/error/1", code)
     assert document["exit"] == said.code == 2
@@ -389,7 +391,7 @@ def test_a_mistake_is_a_document_too_when_json_is_asked(
 def test_a_scenario_of_no_boards_is_refused(tmp_path: Path, text: str) -> None:
     scenario = tmp_path / "scenario.toml"
     scenario.write_text(text)
-    said = run(*EMULATOR, "run", "--scenario", str(scenario), env=own_env(tmp_path))
+    said = run(EMULATOR, "run", "--scenario", str(scenario), env=own_env(tmp_path))
     assert said.code == 2
     assert said.err.startswith("error[scenario.")
     assert str(scenario) in said.err
@@ -407,11 +409,11 @@ def test_an_image_for_another_chip_is_refused_at_once(stage: Stage, tmp_path: Pa
 
 def test_stop_ends_the_run_and_leaves_nothing(tmp_path: Path) -> None:
     env = own_env(tmp_path)
-    argv = (*EMULATOR, "run", "-n", "2", "--json")
+    argv = (sys.executable, EMULATOR, "run", "-n", "2", "--json")
     process = subprocess.Popen(argv, stdout=subprocess.PIPE, env=env, text=True)
     assert process.stdout is not None
     rows = json.loads(process.stdout.readline())["boards"]
     assert [row["name"] for row in rows] == ["esp32c3-1", "esp32c3-2"]
-    assert run(*EMULATOR, "stop", env=env).code == 0
+    assert run(EMULATOR, "stop", env=env).code == 0
     assert process.wait(10) == 0
-    assert json.loads(run(*EMULATOR, "list", "--json", env=env).out)["boards"] == []
+    assert json.loads(run(EMULATOR, "list", "--json", env=env).out)["boards"] == []

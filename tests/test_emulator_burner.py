@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import random
-import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 from reedsolo import RSCodec
 
-from emulated import BIN, boards
+from emulated import boards
 from emulator import chips
+from forked import espefuse
 
 ROM = Path(__file__).parents[1] / "boards/emulator/rom/lib"
 CHIPS = ("esp32s2", "esp32s3", "esp32c3", "esp32c5", "esp32c6", "esp32h2", "esp32p4")
@@ -69,14 +69,6 @@ class Silicon:
     def get(self, name: str) -> int:
         place = self.said.fields[name]
         return int(self.unit.word(place.offset)) >> place.bit & ((1 << place.width) - 1)
-
-
-def espefuse(chip: str, path: Path, *words: str) -> str:
-    place = ("--virt", "--path-efuse-file", str(path), "--do-not-confirm")
-    argv = [str(BIN / "espefuse"), "--chip", chip, *place, *words]
-    done = subprocess.run(argv, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("chip", CHIPS)

@@ -16,7 +16,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from agent_support import AGENT
-from emulated import EMULATOR, Stage, boards, own_env, run
+from emulated import EMULATOR, Stage, boards, own_env
+from forked import run
 
 pytestmark = pytest.mark.vm
 
@@ -108,7 +109,7 @@ def test_the_agent_enrols_and_signs_with_the_fuse_key(stage: Stage) -> None:
     ids=["no peripheral", "stock key", "no hardware key", "no master"],
 )
 def test_what_cannot_be_is_refused(words: tuple[str, ...], code: str, tmp_path: Path) -> None:
-    said = run(*EMULATOR, "run", *words, env=own_env(tmp_path))
+    said = run(EMULATOR, "run", *words, env=own_env(tmp_path))
     assert (said.code, said.err.split("]")[0]) == (2, f"error[{code}")
 
 

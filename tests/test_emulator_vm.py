@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from emulated import EMULATOR, run
+from emulated import EMULATOR
 from emulator.pins import pool_files
 from emulator.trouble import Trouble
 from emulator.vm import BUILDS, LIBRARIES, VERSION, debian_mirror, find_vm
+from forked import run
 
 DEB822 = """\
 # a comment
@@ -96,22 +98,22 @@ def test_every_build_is_pinned() -> None:
 
 def test_the_vm_is_32_bits_wide_or_has_twice_the_heap() -> None:
     vm = find_vm()
-    said = run(*vm.argv, "-c", "import sys; print(sys.maxsize > 0x7fffffff)")
-    assert said.out.strip() == ("True" if vm.heap_factor == 2 else "False")
+    said = subprocess.check_output([*vm.argv, "-c", "import sys; print(sys.maxsize > 0x7fffffff)"])
+    assert said.strip().decode() == ("True" if vm.heap_factor == 2 else "False")
 
 
 def test_a_vm_of_ones_own_is_used(tmp_path: Path) -> None:
     own = tmp_path / "micropython"
     own.write_text('#!/bin/sh\nexec {} "$@"\n'.format(" ".join(find_vm().argv)))
     own.chmod(0o755)
-    said = run(*EMULATOR, "vm", env={**os.environ, "TROTH_MICROPYTHON": str(own)})
+    said = run(EMULATOR, "vm", env={**os.environ, "TROTH_MICROPYTHON": str(own)})
     assert said.code == 0
     assert said.out.strip() == str(own)
 
 
 @pytest.mark.parametrize("path", ["/no/such/vm", sys.executable, "/bin/true"])
 def test_a_vm_that_is_none_is_refused(path: str) -> None:
-    said = run(*EMULATOR, "vm", env={**os.environ, "TROTH_MICROPYTHON": path})
+    said = run(EMULATOR, "vm", env={**os.environ, "TROTH_MICROPYTHON": path})
     assert said.code == 6
     assert said.err.startswith("error[vm.unusable] ")
     assert "fix:" in said.err

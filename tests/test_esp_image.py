@@ -8,26 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from emulated import BIN, EMULATOR, Result, own_env, run
+from emulated import EMULATOR, own_env
 from emulator.chips import chip_ids, load_chip
 from emulator.efuse import new_fuses
 from emulator.image import App, build_image, hashed_length, tamper
+from forked import espefuse, run, tool
 
 CHIPS = chip_ids()
 MAC = bytes.fromhex("543204112233")
-
-
-def esptool(*words: str) -> Result:
-    said = run(str(BIN / "esptool"), *words)
-    assert said.code == 0, said
-    return said
-
-
-def espefuse(chip: str, file: Path, *words: str) -> Result:
-    argv = (str(BIN / "espefuse"), "--chip", chip, "--virt", "--path-efuse-file", str(file))
-    said = run(*argv, "--do-not-confirm", *words)
-    assert said.code == 0, said
-    return said
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +26,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build(home: Path, chip: str, profile: str, *words: str) -> Path:
     out = home / f"{chip}-{profile}.bin"
     argv = ("image", "--chip", chip, "--profile", profile, "--version", "1.4.0")
-    said = run(*EMULATOR, *argv, "--name", "therm", "-o", str(out), *words, env=own_env(home))
+    said = run(EMULATOR, *argv, "--name", "therm", "-o", str(out), *words, env=own_env(home))
     assert said.code == 0, said
     return out
 
@@ -48,7 +36,7 @@ def build(home: Path, chip: str, profile: str, *words: str) -> Path:
 )
 def test_esptool_accepts_the_image(home: Path, chip: str, profile: str) -> None:
     image = build(home, chip, profile)
-    said = esptool("image-info", str(image)).out
+    said = tool("esptool", "image-info", str(image))
     assert re.search(r"Checksum: 0x\w\w \(valid\)", said)
     assert re.search(r"Validation hash: \w{64} \(valid\)", said)
     assert "App version: 1.4.0" in said
@@ -67,12 +55,10 @@ def test_espsecure_verifies_the_signature_and_knows_the_key_in_the_fuses(
         build(home, chip, "P2")
     key = home.parent / "state" / "troth" / "emulator" / file
     assert key.stat().st_mode & 0o077 == 0
-    espsecure = str(BIN / "espsecure")
-    said = run(espsecure, "verify-signature", "--version", "2", "--keyfile", str(key), str(image))
-    assert said.code == 0, said
-    assert "verification successful" in said.out
+    held = ("--version", "2", "--keyfile", str(key), str(image))
+    assert "verification successful" in tool("espsecure", "verify-signature", *held)
     digest = home / f"{chip}-digest.bin"
-    run(espsecure, "digest-sbv2-public-key", "--keyfile", str(key), "--output", str(digest))
+    tool("espsecure", "digest-sbv2-public-key", "--keyfile", str(key), "--output", str(digest))
     from emulator.signing import boot_key
 
     assert boot_key(key, load_chip(chip).boot_schemes).digest() == digest.read_bytes()
@@ -90,7 +76,7 @@ def test_a_tampered_image_is_whole_and_another(chip: str, tmp_path: Path) -> Non
     image = build_image(load_chip(chip), App("therm", "1.4.0"))
     changed = tmp_path / "changed.bin"
     changed.write_bytes(tamper(image))
-    said = esptool("image-info", str(changed)).out
+    said = tool("esptool", "image-info", str(changed))
     assert said.count("(valid)") == 2
     assert changed.read_bytes() != image
 
@@ -106,9 +92,9 @@ def test_a_key_that_is_none_is_refused_with_its_remedy(home: Path, key: str) -> 
         path.write_text("hello")
     if key == "another kind":
         scheme = ("--version", "2", "--scheme", "ecdsa256")
-        run(str(BIN / "espsecure"), "generate-signing-key", *scheme, str(path))
+        tool("espsecure", "generate-signing-key", *scheme, str(path))
     argv = ("image", "--chip", "esp32", "--profile", "P2", "--version", "1", "--key", str(path))
-    said = run(*EMULATOR, *argv, "-o", str(home / "no.bin"), env=own_env(home))
+    said = run(EMULATOR, *argv, "-o", str(home / "no.bin"), env=own_env(home))
     assert said.code == 2
     assert re.match(r"error\[key\.(unreadable|kind)\] ", said.err)
     assert "fix:" in said.err

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -12,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agent_support import app_image
+from forked import tool
 from troth.factory.image import FROZEN_AGENT, read_image
 from troth.trouble import Trouble
 
@@ -68,13 +67,12 @@ def signed(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     """An image signed by Espressif's own tool, with the digest that it would burn."""
     folder = tmp_path_factory.mktemp(request.param)
     (folder / "app.bin").write_bytes(IMAGE)
-    tool = [sys.executable, "-m", "espsecure"]
     for words in (
         ["generate-signing-key", "--version", "2", "--scheme", request.param, "key.pem"],
         ["sign-data", "--version", "2", "--keyfile", "key.pem", "--output", "out.bin", "app.bin"],
         ["digest-sbv2-public-key", "--keyfile", "key.pem", "--output", "digest.bin"],
     ):
-        subprocess.run([*tool, *words], cwd=folder, check=True, capture_output=True)
+        tool("espsecure", *words, cwd=folder)
     return folder
 
 

@@ -6,13 +6,14 @@ import hashlib
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from emulated import BIN, Stage, boards
+from emulated import Stage, boards
 
 pytestmark = pytest.mark.vm
 NAME = "mpr"
@@ -134,7 +135,15 @@ def test_the_clock_can_be_read_and_set(stage: Stage) -> None:
 
 @pytest.mark.parametrize("loop", ["while True: pass", "import time\nwhile True: time.sleep(1)"])
 def test_ctrl_c_ends_a_running_loop(stage: Stage, loop: str) -> None:
-    argv = (str(BIN / "mpremote"), "connect", stage.port(NAME), "exec", f"print('on')\n{loop}")
+    argv = (
+        sys.executable,
+        "-m",
+        "mpremote",
+        "connect",
+        stage.port(NAME),
+        "exec",
+        f"print('on')\n{loop}",
+    )
     child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     assert child.stdout is not None
     assert child.stdout.readline().strip() == b"on"

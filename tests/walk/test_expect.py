@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from emulated import EMULATOR, Result, own_env, run
-from troth.testing.children import TROTH
+from emulated import EMULATOR, own_env
+from forked import Result, run
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(150)]
 
@@ -16,7 +16,7 @@ SETTINGS = {"oemid": 0, "hwmodel": "lamp", "swname": "lamp", "swversion": "2.0",
 
 
 def expect(at: Path, *words: str) -> Result:
-    return run(*TROTH, "emu", "run", "--expect", *words, env=own_env(at), cwd=at)
+    return run("troth", "emu", "run", "--expect", *words, env=own_env(at), cwd=at)
 
 
 def test_a_state_from_before_the_fault_does_not_count(tmp_path: Path) -> None:
@@ -32,7 +32,7 @@ def test_your_own_files_and_image_are_found_from_where_you_are(tmp_path: Path) -
     (tmp_path / "lamp" / "main.py").write_text("import troth_agent\ntroth_agent.run()\n")
     (tmp_path / "lamp" / "troth.json").write_text(json.dumps(SETTINGS))
     words = ("--chip", "esp32c3", "--version", "2.0", "-o", "lamp.bin")
-    assert run(*EMULATOR, "image", *words, env=own_env(tmp_path), cwd=tmp_path).code == 0
+    assert run(EMULATOR, "image", *words, env=own_env(tmp_path), cwd=tmp_path).code == 0
     said = expect(tmp_path, "compliant", "--files", "lamp", "--app", "lamp.bin")
     assert said.code == 0, said
 
