@@ -2,11 +2,12 @@
 import _emu
 import _rogue
 
+_UEID = 256  # its label in a token
 _EUI = b"\x02"
 
 
 def _in_its_name(facts, session, key, nonce):
-    session["ueid"] = _EUI + _emu.read("victim.ueid")
+    session[_UEID] = _EUI + _emu.read("victim.ueid")
     return _rogue.honest(facts, session, key, nonce)
 
 
