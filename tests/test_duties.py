@@ -22,6 +22,7 @@ from troth.core.duties import (
     assurance,
 )
 from troth.core.reference import Statement
+from troth.core.verdict import Regime, judge
 
 CATALOGUE = bundled()
 DUTIES = CATALOGUE.duties
@@ -100,6 +101,32 @@ def test_an_honest_board_answers_as_reviewed(name: str) -> None:
         # duties that came after the review may be open on these boards, and never failed
         assert same == want if kind is Outcome.NOT_MET else same >= want, kind
     assert set(found.values()) <= {*kinds, Outcome.MET}
+
+
+@pytest.mark.parametrize("regime", CATALOGUE.regimes, ids=lambda regime: regime.id)
+def test_a_healthy_hardened_board_falls_short_of_nothing_in_any_regime(regime: Regime) -> None:
+    """Placed on the day from which all of the regime's lines bind, with a statement to match."""
+    days = (day for line in regime.lines for day in (line.since, line.placed_from))
+    day = max(PLACED, regime.in_force or 0, *(day or 0 for day in days))
+    now = max(NOW, day + DAY)
+    facts = sold(regime.markets[0] if regime.markets else "eu")
+    facts = facts._replace(
+        u=replace(facts.u, placed_on_market=day),
+        m=replace(facts.m, support_end=day + 6 * 365 * DAY),
+        v=facts.v._replace(last_evidence=now - 60, support_end_max_seen=day + 6 * 365 * DAY),
+        now=now,
+    )
+    verdict = judge(facts, CATALOGUE)
+    assert not regime.binding or regime.id in verdict.duty_set.regimes
+    asked = {line.duty for line in regime.lines}
+    said = [each for each in verdict.appraisals if each.duty in asked]
+    assert {each.duty for each in said} == asked
+    assert [each.duty for each in said if each.outcome is Outcome.NOT_MET] == []
+    for each in said:
+        assert each.outcome is not Outcome.ERROR
+        if each.outcome is Outcome.NOT_SHOWN:
+            assert each.reason in (Reason.PROFILE_CANNOT, Reason.UNDECLARED, Reason.NO_FEED)
+            assert all((each.because, each.owed_by, each.remedy)), each.duty
 
 
 # --- reasons ----------------------------------------------------------------------------------

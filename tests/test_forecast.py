@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from standing import DAY, NOW, POLICY, Standing, release
 from troth.catalogue import bundled
 from troth.core.duties import Outcome, Party
+from troth.core.incident import Incident, Kind
 from troth.core.verdict import State
 from troth.core.waiver import Scope, Waiver
 from troth.fleet import clock
@@ -25,7 +26,7 @@ from troth.fleet.context import Context
 from troth.fleet.device import view_device
 from troth.fleet.forecast import Cause, forecast, outlook
 from troth.fleet.judging import Judge
-from troth.store import Store
+from troth.store import FeedRow, IncidentRow, Store
 
 HOUR = 3600
 SHORT = "surface.no-webrepl"
@@ -36,7 +37,7 @@ DUTIES = (SHORT, "cfg.no-drift", "upd.current", "support.in-force", "attest.fres
 
 @pytest.fixture(scope="module")
 def home() -> Iterator[Path]:
-    """A small fleet: a bench board, one sold in the EU, one in the UK, each with a fault."""
+    """A bench board, two sold in the EU, now and under the CRA, one in the UK; some at fault."""
     with TemporaryDirectory() as folder:
         fleet = Standing(Path(folder))
         fleet.add_release(release("bench", "esp32", "0.1.0", days_ago=10))
@@ -49,8 +50,32 @@ def home() -> Iterator[Path]:
         fleet.report("bench-01", webrepl_on=True)
         fleet.report("therm-01")
         fleet.report("gate-01", webrepl_on=True)
+        later = fleet.enrol("late-01", "therm-v2", "esp32c3", "1.4.0").row.id
+        fleet.report("late-01")
+        # it is placed on the market when the CRA binds whole
+        fleet.store.change_device(later, at=NOW, placed_on_market=NOW + 400 * DAY)
+        bring_feeds(fleet.store)
         fleet.store.close()
         yield Path(folder)
+
+
+def bring_feeds(store: Store) -> None:
+    """One of each kind that ages by itself, and two incidents whose reports fall due."""
+    listed = {"made": NOW, "components": [["micropython", "1.29.0"]], "missing": []}
+    page = {"contacts": ["security@support.example"], "expires": NOW + 4 * DAY}
+    for row, said in (
+        *(
+            (("sbom", "", each.release.id, NOW), listed | {"subject": each.release.app_digest})
+            for each in store.releases()
+        ),
+        (("osv", "osv", "", NOW - 2 * DAY), []),
+        (("eol", "eol", "", NOW - 3 * DAY), []),
+        (("contact", "", "therm-v2", NOW - DAY), page),
+    ):
+        store.add_feed(FeedRow(0, *row, 0, "0" * 64, NOW, "ann"), json.dumps(said).encode())
+    for ident, kind, aware in (("i1", Kind.EXPLOITED, HOUR), ("i2", Kind.SEVERE, 40 * HOUR)):
+        opened = Incident(ident, kind, "an incident", (), NOW - aware)
+        store.open_incident(IncidentRow(opened, NOW, "ann"))
 
 
 def opened(home: Path, folder: Path) -> Store:
@@ -69,7 +94,7 @@ def waiver(duty: str, expires: int, number: int = 1) -> Waiver:
 instants = st.integers(1, YEARS) | st.integers(1, 2 * DAY)
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     waivers=st.lists(st.tuples(st.sampled_from(DUTIES), st.integers(1, 366 * DAY)), max_size=3),
     jobs=st.lists(instants, max_size=3),
@@ -133,6 +158,8 @@ def test_each_turn_says_what_of_the_clock_causes_it(store: Store) -> None:
     assert (silent.cause, silent.at) == (Cause.EVIDENCE_AGE, NOW - 600 + 3 * HOUR)
     assert silent.state is State.STALE
     assert [turn.at for turn in found.turns] == sorted(turn.at for turn in found.turns)
+    told = {turn.cause for turn in found.turns}
+    assert set(Cause) - told <= {Cause.GRACE, Cause.DECLARATION}  # they have tests of their own
 
 
 def test_a_regime_that_comes_into_force_turns_what_binds(store: Store) -> None:

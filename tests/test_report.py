@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import json
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
@@ -15,13 +19,20 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft4Validator
 
-from standing import NOW, Standing, demo_fleet, release
-from troth.catalogue import load
+from standing import NOW, POLICY, Standing, demo_fleet, release
+from troth.catalogue import bundled, load
 from troth.cli import root
+from troth.core.verdict import judge
+from troth.fleet import proof
+from troth.fleet.context import Context
 from troth.report import FORMATS
 from troth.report.as_csv import safe
 from troth.report.findings import Report, report
 from troth.report.lines import lines
+from troth.store import Store
+
+# all 17 in all formats take half a minute: TROTH_EVERY_REGIME=1 make test K=another_process
+EVERY_REGIME = "TROTH_EVERY_REGIME" in os.environ
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +117,39 @@ def test_the_same_store_and_instant_give_the_same_bytes(fleet: Standing, form: s
     assert one == two
     assert made(fleet, "uk-psti").catalogue in one
     assert made(fleet, "uk-psti").regime_digest in one
+
+
+def told(url: str) -> str:
+    """One digest of every device's verdict, and of the reports of regimes."""
+    said, catalogue = hashlib.sha256(), bundled()
+    with Store.open(url) as store:
+        context = Context(store, POLICY)
+        context.refresh()
+        compared = proof.references(store, NOW)
+        for row in store.devices():
+            facts = context.standing_facts(row.id, now=NOW)
+            if facts is not None:
+                verdict = judge(facts, catalogue)
+                one = proof.document(verdict, catalogue, evidence=1, at=NOW, references=compared)
+                said.update(proof.text(one).encode())
+        for regime in catalogue.regimes[:: 1 if EVERY_REGIME else 6]:
+            found = report(context, catalogue, regime, as_of=NOW)
+            for form in FORMATS if EVERY_REGIME else ("json", "oscal-ar"):
+                said.update(FORMATS[form](found).encode())
+    return said.hexdigest()
+
+
+def test_another_process_tells_the_same_bytes_of_every_verdict_and_regime(fleet: Standing) -> None:
+    asked = f"from test_report import told; print(told({fleet.url!r}))"
+    child = subprocess.run(
+        [sys.executable, "-c", asked],
+        cwd=Path(__file__).parent,
+        env={**os.environ, "PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert child.stdout.strip() == told(fleet.url)
 
 
 def test_the_digest_of_a_regime_names_its_own_text(fleet: Standing) -> None:
