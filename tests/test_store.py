@@ -82,6 +82,14 @@ def test_a_database_that_breaks_a_promise_is_refused(
     assert caught.value.code == "store.unsafe"
 
 
+def test_a_full_disk_is_told_though_a_small_change_still_fits(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert store.can_write()
+    monkeypatch.setattr(engine, "ROOM", 2**80)
+    assert not store.can_write()
+
+
 def test_the_newest_script_is_the_head_that_we_look_for() -> None:
     config = Config()
     config.set_main_option("script_location", str(migrate.SCRIPTS))

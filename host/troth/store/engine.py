@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sqlite3
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ T = TypeVar("T")
 
 BUSY_TIMEOUT_MS = 5000
 CACHE_KIB = 32_768
+ROOM = 2**20  # bytes free, below which the disk counts as full
 WAL_PAGES = 8_000  # about 32 MB between two copies into the main file
 _FULL = 2
 _PROMISES = {"journal_mode": "wal", "synchronous": _FULL, "foreign_keys": 1}
@@ -46,6 +48,10 @@ class Engines:
                 return question(conn)
         except DBAPIError as err:
             raise unavailable(err) from err
+
+    def has_room(self) -> bool:
+        """On a full disk a small change may still fit where a report does not."""
+        return shutil.disk_usage(_sqlite_path(self.url).parent).free >= ROOM
 
     def dispose(self) -> None:
         self.read.dispose()

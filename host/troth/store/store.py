@@ -85,12 +85,12 @@ class Store(Reading):
         return self._memory.foreign
 
     def can_write(self) -> bool:
-        """Try it: one durable change that changes nothing."""
+        """Try it: one durable change that changes nothing, with room left for more."""
         try:
             self._write(registry.touch)
-        except StoreUnavailable:
+            return self._engines.has_room()
+        except (StoreUnavailable, OSError):
             return False
-        return True
 
     # --- the registry ---------------------------------------------------------------------
 
