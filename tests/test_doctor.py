@@ -6,7 +6,10 @@ import json
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
+
+import pytest
 
 import forge
 import house
@@ -45,6 +48,25 @@ def test_every_key_that_serve_would_refuse_fails_with_its_remedy(tmp_path: Path)
     settings.ear_key.chmod(0o644)
     (sign,) = probes.keys(settings)
     assert (sign.level, sign.fix) == ("FAIL", f"chmod 600 {settings.ear_key}")
+
+
+def test_a_certificate_that_ends_is_told_before_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = home(tmp_path)
+    assert [probes.ca(settings).level, probes.certificate(settings).level] == ["FAIL", "FAIL"]
+    make_pki(tmp_path)
+    now = time.time()
+    for days, levels in (
+        (0, ["ok", "ok"]),
+        (380, ["ok", "warn"]),
+        (400, ["ok", "FAIL"]),
+        (3640, ["warn", "FAIL"]),
+    ):
+        monkeypatch.setattr(probes.time, "time", lambda days=days: now + days * 86_400)
+        signs = [probes.ca(settings), probes.certificate(settings)]
+        assert [sign.level for sign in signs] == levels
+        assert all(sign.fix for sign in signs if sign.level != "ok")
 
 
 def test_the_master_of_the_fuse_keys_is_sound_and_there_when_a_board_needs_it(
@@ -124,6 +146,16 @@ def test_the_document_names_its_schema_and_ends_with_1_on_a_fail(tmp_path: Path)
     assert not found["ok"]
     assert done.returncode == 1
     names = [check["name"] for check in found["checks"]]
-    for name in ("python", "clock", "ia32", "micropython", "keys", "ca", "store", "server"):
+    for name in (
+        "python",
+        "clock",
+        "ia32",
+        "micropython",
+        "keys",
+        "ca",
+        "certificate",
+        "store",
+        "server",
+    ):
         assert name in names
     assert all(check["fix"] for check in found["checks"] if check["level"] == "FAIL")

@@ -20,6 +20,7 @@ from troth.core.duties import Outcome, Party
 from troth.core.incident import Incident, Kind
 from troth.core.verdict import State
 from troth.core.waiver import Scope, Waiver
+from troth.factory.pki import make_pki
 from troth.fleet import clock
 from troth.fleet.check import check
 from troth.fleet.context import Context
@@ -32,6 +33,7 @@ HOUR = 3600
 SHORT = "surface.no-webrepl"
 CATALOGUE = bundled()
 YEARS = 6 * 366 * DAY  # beyond the end of support
+BOTH = ["server", "ca"]
 DUTIES = (SHORT, "cfg.no-drift", "upd.current", "support.in-force", "attest.fresh")
 
 
@@ -230,3 +232,18 @@ def test_the_command_line_speaks_json_and_refuses_the_past(home: Path, tmp_path:
     past = CliRunner().invoke(root, [*words, "2020-01-01"], standalone_mode=False)
     assert past.exception is not None
     assert getattr(past.exception, "code", "") == "usage.until"
+
+
+def test_certificates_that_end_by_then_are_told(home: Path, tmp_path: Path) -> None:
+    from troth.cli import root
+
+    opened(home, tmp_path).close()
+    (tmp_path / "troth.toml").touch()
+    make_pki(tmp_path)
+    words = ["--home", str(tmp_path), "forecast", "--until"]
+    for until, ending in (("2027-01-01", []), ("2035-01-01", ["server"]), ("2040-01-01", BOTH)):
+        done = CliRunner().invoke(root, [*words, until, "--json"], standalone_mode=False)
+        said = json.loads(done.stdout)
+        assert [Path(each["file"]).stem for each in said["certificates"]] == ending
+    done = CliRunner().invoke(root, [*words, "2035-01-01"], standalone_mode=False)
+    assert "server.pem ends: nobody can report from then on" in done.stdout

@@ -147,6 +147,20 @@ def home_ring() -> KeyRing:
     return open_ring(find_home(obj.get("home") or _home_of(obj.get("db"))) / MASTER)
 
 
+def certificates(until: int) -> tuple[tuple[str, int], ...]:
+    """Those of the home that end by then, first to last: after the server's no board reports."""
+    from ..factory.pki import ends
+    from ..settings import find_home
+
+    if not _is_ours():
+        return ()
+    obj = click.get_current_context().find_root().obj or {}
+    folder = find_home(obj.get("home") or _home_of(obj.get("db"))) / "certs" / "dev"
+    paths = [path for name in ("ca.pem", "server.pem") if (path := folder / name).is_file()]
+    found = ((ends(path), path) for path in paths)
+    return tuple((str(path), at) for at, path in sorted(found) if at <= until)
+
+
 def _home_of(db: str | None) -> str | None:
     """The home that a store lies in: its policy is the one that the store was judged by."""
     folder, _, _ = (db or "").removeprefix("sqlite:///").rpartition("/")

@@ -8,7 +8,7 @@ import click
 
 from ..fleet.words import OUTCOME_GLYPH, count, iso
 from ..trouble import Trouble
-from .desk import Instant, check_regime, db_option, open_desk
+from .desk import Instant, certificates, check_regime, db_option, open_desk
 from .output import NON_COMPLIANT, OK, json_option, print_json, wants_json
 from .tables import print_table
 
@@ -51,8 +51,10 @@ def command(only: str, until: int, regime: str | None, heard: bool) -> int:
             "device.unknown", f"no device or model {only[:60]!r}", fix="troth device list"
         )
     code = NON_COMPLIANT if found.failing else OK
+    ending = certificates(until)
     if wants_json():
-        print_json(_document(found, code))
+        said = [{"file": path, "ends": iso(at)} for path, at in ending]
+        print_json(_document(found, code) | {"certificates": said})
         return code
     print_table(
         ("WHEN", "DEVICE", "DUTY", "FROM", "TO", "STATE", "CAUSE", "WHY"),
@@ -62,6 +64,8 @@ def command(only: str, until: int, regime: str | None, heard: bool) -> int:
     silent = f"; {count(len(found.silent), 'device')} never reported" if found.silent else ""
     print(f"{count(len(found.turns), 'turn')} until {iso(until)}", end="")
     print(f" over {count(found.units, 'device')}{silent}")
+    for path, at in ending:
+        print(f"{iso(at)}  {path} ends: nobody can report from then on, see troth doctor")
     return code
 
 

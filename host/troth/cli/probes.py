@@ -47,7 +47,8 @@ def examine(home: str | None, db: str | None, port: str | None = None) -> tuple[
     settings, sign = read_home(home, db)
     signs.append(sign)
     if settings is not None:
-        signs += [*keys(settings), fuse_keys(settings), ca(settings), store(settings)]
+        signs += [*keys(settings), fuse_keys(settings)]
+        signs += [ca(settings), certificate(settings), store(settings)]
         signs += [listener("server", settings.bind, settings.ca_cert)]
         signs += [listener("pages", settings.pages)]
         if settings.mqtt.url:
@@ -175,19 +176,29 @@ def _fused(settings: Settings) -> int:
 
 
 def ca(settings: Settings) -> Sign:
-    from cryptography import x509
+    soon = "plan a new CA: every board pins this one"
+    return _lasts("ca", settings.ca_cert, soon=soon, over="troth init in a fresh home")
+
+
+def certificate(settings: Settings) -> Sign:
+    """The server's own: without it no board can report."""
+    renew = "remove server.pem, keep server.key, and troth init"
+    return _lasts("certificate", settings.server_cert, soon=renew, over=renew)
+
+
+def _lasts(name: str, path: Path, *, soon: str, over: str) -> Sign:
+    from ..factory.pki import ends
 
     try:
-        cert = x509.load_pem_x509_certificate(settings.ca_cert.read_bytes())
+        left = int(ends(path) - time.time()) // 86_400
     except OSError:
-        return Sign("ca", FAIL, f"no {settings.ca_cert}", "troth init")
+        return Sign(name, FAIL, f"no {path}", "troth init")
     except ValueError:
-        return Sign("ca", FAIL, f"{settings.ca_cert} is no certificate", "troth init")
-    left = int(cert.not_valid_after_utc.timestamp() - time.time()) // 86_400
+        return Sign(name, FAIL, f"{path} is no certificate", "troth init")
     if left < 0:
-        return Sign("ca", FAIL, f"ended {-left} days ago", "troth init in a fresh home")
-    level, fix = (WARN, "plan a new CA: every board pins this one") if left < 30 else (OK, "")
-    return Sign("ca", level, f"good for {left} more days", fix)
+        return Sign(name, FAIL, f"ended {-left} days ago", over)
+    level, fix = (WARN, soon) if left < 30 else (OK, "")
+    return Sign(name, level, f"good for {left} more days", fix)
 
 
 def store(settings: Settings) -> Sign:

@@ -131,6 +131,11 @@ def anchor(der: bytes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
+def ends(path: Path) -> int:
+    """From when a certificate is worth nothing. Raises OSError or ValueError."""
+    return int(x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc.timestamp())
+
+
 def _make_cert(keys: Path, name: str, profile: CertProfile, at: datetime) -> None:
     key = read_private_key(keys / f"{name}.key")
     issuer_key = read_private_key(keys / "ca.key")
