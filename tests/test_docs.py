@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import click
@@ -43,13 +44,18 @@ ASSEMBLED = {
     "{kind}.unsigned": {f"{kind}.unsigned" for kind in RECORDS},
     "{kind}.signature": {f"{kind}.signature" for kind in RECORDS},
     "page.{status}": {"page.404", "page.405"},
-    "agent.{}": set(),  # any code of the agent, told by the host
+    "agent.{code}": set(),  # any code of the agent, told by the host
 }
 
 
 def sources() -> Iterator[Path]:
     for room in ("host/troth", "boards/emulator", "agent"):
         yield from sorted((ROOT / room).rglob("*.py"))
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 def told_in(tree: ast.AST) -> Iterator[ast.expr]:
@@ -88,10 +94,11 @@ def _template(text: ast.JoinedStr) -> str:
     )
 
 
+@cache
 def known_codes() -> set[str]:
     found = {"internal"}  # the one word without a dot: our own fault
     for path in sources():
-        found.update(codes_in(ast.parse(path.read_text(encoding="utf-8"))))
+        found.update(codes_in(tree_of(path)))
     found.update(re.findall(r"error\[([a-z.-]+)\]", (ROOT / "Makefile").read_text()))
     return found
 
@@ -115,7 +122,7 @@ def test_every_code_that_is_put_together_has_its_template_in_the_table() -> None
     built = {
         _template(node)
         for path in sources()
-        for place in told_in(ast.parse(path.read_text(encoding="utf-8")))
+        for place in told_in(tree_of(path))
         for node in ast.walk(place)
         if isinstance(node, ast.JoinedStr) and re.fullmatch(r"[a-z{}]+\.[a-z{}-]+", _template(node))
     }
@@ -199,7 +206,7 @@ def test_every_trouble_of_maker_and_tester_has_a_remedy() -> None:
         f"{path.name}:{call.lineno}"
         for path in sources()
         if path.parent.name in ("cli", "factory")
-        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for call in ast.walk(tree_of(path))
         if isinstance(call, ast.Call) and getattr(call.func, "id", "") == "Trouble"
         if all(word.arg != "fix" for word in call.keywords)
     ]

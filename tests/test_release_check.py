@@ -125,6 +125,15 @@ def test_what_would_stop_it_is_told_for_its_market(
     assert check(build, "--market", market)["all"]["exit"] == 3
 
 
+def test_a_finding_names_the_regimes_that_bind_that_day(build: Path) -> None:
+    (build / "d.toml").write_text(DECLARED.replace('kind = "none"', 'kind = "default"'))
+    named = []
+    for day in ("2026-11-23", "2028-01-01"):
+        rows = check(build, "--market", "eu", "--on", day)["eu"]["stops"]
+        named += [row["regimes"] for row in rows if row["duty"] == "auth.no-default-password"]
+    assert named == [["eu-red-18031"], ["eu-cra"]]
+
+
 def test_a_support_that_is_shorter_than_published_stops_it(build: Path) -> None:
     add = ("--files", f"{build}/product", "--version", "0.9.0", "--statement", f"{build}/d.toml")
     troth(build, "release", "add", f"{build}/app.bin", *add)

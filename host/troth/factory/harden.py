@@ -70,7 +70,7 @@ def need_tools() -> None:
         raise Trouble(
             "harden.tools",
             "esptool is not installed: it burns, signs and flashes",
-            fix="pip install 'troth[flash]'",
+            fix="pip install 'troth[flash]'; in a checkout: make setup",
         )
 
 

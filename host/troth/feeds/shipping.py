@@ -17,7 +17,7 @@ from ..core.device import Observed, Registration
 from ..core.duties import Appraisal, Duty, Facts, Outcome, Party, Severity, answer, say
 from ..core.labels import DECLARED_ONLY
 from ..core.reference import Policy, Release, Statement, resolve
-from ..core.verdict import Catalogue, Upcoming, duty_set
+from ..core.verdict import Catalogue, Force, Upcoming, duty_set, force
 from ..factory.manifest import SETTINGS, read_settings
 from ..factory.statement import KEYS
 from ..fleet.fed import Fed
@@ -112,7 +112,7 @@ def _market(catalogue: Catalogue, facts: Facts, market: str) -> Market:
     regimes: dict[str, list[str]] = {}
     for regime in catalogue.regimes:
         for line in regime.lines:
-            if regime.id in chosen.regimes:
+            if force(line, regime, ours.u, ours.now) is Force.BINDS:
                 regimes.setdefault(line.duty, []).append(regime.id)
     duties = {duty.id: duty for duty in catalogue.duties if duty.party is not Party.OPERATOR}
     found = tuple(

@@ -112,9 +112,8 @@ def form_of(headers: Headers) -> str:
     """Of evidence that may come, whatever answer is wanted."""
     said = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
     if said not in ACCEPTS or headers.get(b"content-encoding", b"identity") != b"identity":
-        raise Problem(
-            415, "media.unsupported", "evidence comes plain", ((b"accept", _ACCEPT_LIST),)
-        )
+        why = f"evidence comes as {' or '.join(ACCEPTS)}, not encoded"
+        raise Problem(415, "media.unsupported", why, ((b"accept", _ACCEPT_LIST),))
     announced = headers.get(b"content-length")
     if announced is not None and (not announced.isdigit() or int(announced[:10]) > MAX_BYTES):
         raise too_large()
@@ -132,10 +131,11 @@ def too_large() -> Problem:
 # --- what is answered ------------------------------------------------------------------------
 
 
-def opened(challenge: Challenge) -> Reply:
-    """A new session, and where it is."""
+def opened(challenge: Challenge, turning: bytes | None = None) -> Reply:
+    """A new session, and where it is; `turning` is the id of a key that is to be replaced."""
     place = b"session/" + challenge.session.encode()
-    body = b'{"status":"waiting",%b}' % _said(challenge)
+    rotate = b',"rotate":"%b"' % turning.hex().encode() if turning else b""
+    body = b'{"status":"waiting",%b%b}' % (_said(challenge), rotate)
     return Reply(201, body, SESSION, ((b"location", place),))
 
 
