@@ -1,8 +1,10 @@
 """Writes troth_agent/efuse_table.py: where each chip keeps its fuses, from boards/*/board.toml.
 
-`--check` changes nothing and ends with 1 when the file differs from what would be written.
+`--check` changes nothing and ends with 1 when the file differs from what would be written, or when
+efuse.py has other numbers for fuses.
 """
 
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -11,12 +13,12 @@ from typing import Any
 HERE = Path(__file__).parent
 BOARDS = HERE.parent / "boards"
 TARGET = HERE / "troth_agent" / "efuse_table.py"
-ABSENT = bytes(3)
+DECODER = HERE / "troth_agent" / "efuse.py"
 HEAD = """\
 # Where the fuses of each chip lie; written by make_efuse_table.py from boards/*/board.toml.
-# A row: layout, base, registers of the claim `fuses`, key blocks and their number, the bit of
-# WR_DIS that fixes the count of flash encryption, and for each name in NAMES register / 4, lowest
-# bit and number of bits; no bits: the chip has no such fuse.
+# A layout: registers of the claim `fuses`, key blocks and their number, the bit of WR_DIS that ends
+# counting flash encryption. A chip: layout, base, and for each fuse, by its number, two bytes:
+# register / 4, lowest bit and number of bits less one; all zero: the chip has no such fuse.
 # fmt: off
 """
 
@@ -27,31 +29,33 @@ def chips() -> dict[str, dict[str, Any]]:
     return {file.parent.name: tomllib.loads(file.read_text())["efuse"] for file in files}
 
 
-def names(rows: dict[str, dict[str, Any]]) -> list[str]:
-    """Every fuse that any chip has, the one that most chips have first."""
+def names(rows: dict[str, dict[str, Any]], layout: str) -> list[str]:
+    """Every fuse that any chip has of those that one function of efuse.py may ask for, the one that
+    most chips have first; a fuse's number is its place. The classic chip shares three with others.
+    """
     count: dict[str, int] = {}
     for row in rows.values():
         for name in row["fields"]:
             count[name] = count.get(name, 0) + 1
-    return sorted(count, key=lambda name: (-count[name], name))
+    alike = [row for row in rows.values() if (row["layout"] == "E") == (layout == "E")]
+    every = {name for row in alike for name in row["fields"]}
+    return sorted(every, key=lambda name: (-count[name], name))
 
 
 def places(fields: dict[str, list[int]], every: list[str]) -> bytes:
-    """Three bytes for each name; what the chip lacks at the end is left out."""
-    packed = b"".join(
-        bytes((fields[name][0] // 4, *fields[name][1:])) if name in fields else ABSENT
-        for name in every
-    )
-    while packed.endswith(ABSENT):
-        packed = packed[:-3]
-    return packed
+    """Two bytes for each name; what the chip lacks at the end is left out."""
+    packed = bytearray()
+    for name in every:
+        at, low, bits = fields.get(name, (0, 0, 1))
+        packed += (at // 4 << 10 | low << 5 | bits - 1).to_bytes(2, "big")
+    while not any(packed[-2:]):
+        del packed[-2:]
+    return bytes(packed)
 
 
-def row(chip: str, efuse: dict[str, Any], every: list[str]) -> str:
+def _layout(efuse: dict[str, Any]) -> str:
     words = _bytes(bytes(at // 4 for at in efuse["words"]))
-    key = f"{efuse['keys']:#x}, {efuse['key_blocks']}, {efuse['crypt_fixed']}"
-    first = f'    "{chip}": ("{efuse["layout"]}", {efuse["base"]:#x}, {words}, {key},'
-    return f"{first}\n        {_bytes(places(efuse['fields'], every))}),"
+    return f"({words}, {efuse['keys']:#x}, {efuse['key_blocks']}, {efuse['crypt_fixed']})"
 
 
 def _bytes(data: bytes) -> str:
@@ -60,13 +64,26 @@ def _bytes(data: bytes) -> str:
 
 def source() -> str:
     rows = chips()
-    every = names(rows)
-    lines = [HEAD + "NAMES = (", *(f'    "{name}",' for name in every), ")", "ROWS = {"]
-    lines += [row(chip, efuse, every) for chip, efuse in rows.items()]
+    layouts = {efuse["layout"]: _layout(efuse) for efuse in rows.values()}
+    lines = [HEAD + "LAYOUTS = {", *(f'    "{name}": {text},' for name, text in layouts.items())]
+    lines += ["}", "CHIPS = {"]
+    for chip, efuse in rows.items():
+        if _layout(efuse) != layouts[efuse["layout"]]:
+            raise SystemExit(f"{chip} is not laid out as others of its layout")
+        packed = _bytes(places(efuse["fields"], names(rows, efuse["layout"])))
+        lines.append(f'    "{chip}": ("{efuse["layout"]}", {efuse["base"]:#x},\n        {packed}),')
     return "\n".join([*lines, "}", ""])
+
+
+def misnumbered() -> list[str]:
+    """What efuse.py calls by another number than the table."""
+    rows = chips()
+    numbers = {name: n for layout in "AE" for n, name in enumerate(names(rows, layout))}
+    said = re.findall(r"^_(\w+) = const\((\d+)\)", DECODER.read_text(), re.MULTILINE)
+    return [name for name, n in said if numbers.get(name, int(n)) != int(n)]
 
 
 if __name__ == "__main__":
     if "--check" in sys.argv:
-        sys.exit(TARGET.read_text() != source())
+        sys.exit(TARGET.read_text() != source() or bool(misnumbered()))
     TARGET.write_text(source())

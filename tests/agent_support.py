@@ -9,17 +9,21 @@ from __future__ import annotations
 import gc
 import hashlib
 import os
+import re
 import socket
 import ssl
 import struct
 import sys
 import time
 import types
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-AGENT = Path(__file__).resolve().parents[1] / "agent"
+import cbor2
+
+ROOT = Path(__file__).resolve().parents[1]
+AGENT = ROOT / "agent"
 MAC = bytes.fromhex("7cdfa1000001")
 CHIP_IDS = {"esp32": 0x00, "esp32c3": 0x05, "esp32s3": 0x09}
 NOT_FOUND = -0x1102  # ESP_ERR_NVS_NOT_FOUND
@@ -42,6 +46,49 @@ def app_image(chip: str, text: bytes = b"firmware", secure_version: int = 0) -> 
         checksum ^= byte
     body += bytes([checksum])
     return body + hashlib.sha256(body).digest()
+
+
+def _labels() -> dict[str, int]:
+    """The claims of a claims-set by the names that rules have for them, with their labels."""
+    cddl = (ROOT / "host/troth/formats/troth.cddl").read_text()
+    block = cddl.split("private-claims = {")[1].split("\n}")[0]
+    found = re.findall(r"^\s*\? (\d+) => .*; (\w+)", block, re.MULTILINE)
+    top = {"oemid": 258, "hwmodel": 259, "oemboot": 262, "dbgstat": 263, "swname": 270}
+    return {"chip": 1, **{name: int(label) for label, name in found}, **top, "swversion": 271}
+
+
+LABELS = _labels()
+MEASURED = ("app", "code", "agent", "bootloader", "partitions")
+
+
+def named(facts: Mapping[Any, Any]) -> dict[str, Any]:
+    """What the agent keeps by label, by name."""
+    names = {label: name for name, label in LABELS.items()}
+    return {
+        names[label] if isinstance(label, int) else f"{label}_digest": value
+        for label, value in facts.items()
+    }
+
+
+def told(claims_set: bytes) -> dict[str, Any]:
+    """An encoded claims-set by name."""
+    said = cbor2.loads(claims_set)
+    facts = {**said.pop(-80001)}
+    for _, component in said.pop(273):
+        each = cbor2.loads(component)
+        facts[each[1][0]] = each[2][1]
+    return named(facts | said)
+
+
+def labelled(said: Mapping[str, Any]) -> dict[Any, Any]:
+    """What claims.claims_set() takes, from names."""
+    facts: dict[Any, Any] = {}
+    for name, value in said.items():
+        part = name.removesuffix("_digest")
+        facts[part if part in MEASURED else LABELS[name]] = value
+    facts[LABELS["hwmodel"]] = said["hwmodel"].encode()
+    facts[LABELS["swversion"]] = [said["swversion"]]
+    return facts
 
 
 class Flash:

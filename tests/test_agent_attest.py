@@ -11,7 +11,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
-import agent_support  # noqa: F401
+from agent_support import AGENT, LABELS, labelled
 from troth_agent import attest, claims, cose, p256
 from troth_agent.keys.soft import SoftKey
 
@@ -89,7 +89,7 @@ def schema(start: str) -> pycddl.Schema:
 
 def evidence(facts: dict[str, Any], session: dict[str, Any] = SESSION) -> attest.Evidence:
     key = SoftKey(PRIVATE + p256.public_key(PRIVATE), blind=False)
-    return attest.Evidence(claims.claims_set(facts), session, key, NONCE)
+    return attest.Evidence(claims.claims_set(labelled(facts)), session, key, NONCE)
 
 
 @pytest.mark.parametrize("facts", [LEAST, FULL], ids=["least", "full"])
@@ -158,14 +158,18 @@ def test_what_a_board_does_not_know_it_does_not_say() -> None:
     assert said[-80001] == {1: "esp32c3"}
 
 
-def test_every_private_label_is_the_cddls() -> None:
-    block = CDDL.read_text().split("private-claims = {")[1].split("\n}")[0]
-    table = {1: "chip"}
-    for line in block.splitlines():
-        found = re.match(r"\s*\? (\d+) => .*; (\w+)", line)
-        if found:
-            table[int(found[1])] = found[2]
-    assert dict(enumerate(claims.PRIVATE, 1)) == table
+def test_every_label_that_a_module_writes_is_the_cddls() -> None:
+    numbered = re.compile(r"^_(\w+) = const\((-?\d+)\)", re.MULTILINE)
+    written: dict[str, int] = {}
+    for path in AGENT.glob("troth_agent/**/*.py"):
+        said = path.read_text().partition("# labels of troth.cddl")[2].split("\n\n")[0]
+        for name, label in numbered.findall(said):
+            name = name.lower()
+            if name in LABELS:
+                assert int(label) == LABELS[name], f"{name} in {path.name}"
+                written[name] = int(label)
+    # the board cannot know by what the network that it joined is secured
+    assert LABELS.keys() - written.keys() == {"wifi_auth"}
 
 
 def test_the_set_names_no_device() -> None:

@@ -25,6 +25,7 @@ from agent_support import (
     app_image,
     finish,
     plug_in,
+    told,
 )
 from troth_agent import VERSION, Trouble, board, boot, claims, identity, image, loop, once, run
 
@@ -55,8 +56,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def facts(root: Path, **settings: Any) -> dict[str, Any]:
-    said: dict[str, Any] = finish(board.Board(SETTINGS | settings, str(root)).facts())
-    return said
+    return told(finish(board.Board(SETTINGS | settings, str(root)).steps()))
 
 
 def ota_entry(sequence: int, state: int) -> bytes:

@@ -8,7 +8,7 @@ from typing import Any
 import cbor2
 import pytest
 
-from agent_support import FakeBoard, plug_in
+from agent_support import FakeBoard, labelled, plug_in
 from test_agent_board import SETTINGS
 
 import troth_agent  # isort: skip  (agent_support makes it importable)
@@ -97,7 +97,7 @@ def test_a_report_with_everything_declared_keeps_within_its_size(tmp_path: Path)
     from troth_agent import attest, claims, p256
 
     declare_until_full()
-    facts = FULL | {"declared": dict(troth_agent._declared)}
+    facts = labelled(FULL | {"declared": dict(troth_agent._declared)})
     key = SoftKey(PRIVATE + p256.public_key(PRIVATE), blind=False)
     made = attest.Evidence(claims.claims_set(facts), SESSION, key, NONCE)
     assert 1600 < len(made.bundle()) <= 2048

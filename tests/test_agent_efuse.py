@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-import agent_support  # noqa: F401
+from agent_support import named
 from emulator.chips import chip_ids, load_chip
 from emulator.efuse import Fuses
 from forked import espefuse
@@ -48,7 +48,7 @@ def burned(chip: str, folder: Path, *steps: str) -> dict[str, Any]:
     fuses = folder / "efuse.bin"
     # it takes several commands in one go
     espefuse(chip, fuses, *" ".join(steps or ("summary",)).split(), cwd=folder)
-    return efuse.read(chip, Registers(chip, fuses.read_bytes()))
+    return named(efuse.read(chip, Registers(chip, fuses.read_bytes())))
 
 
 def fused(chip: str, *blocks: tuple[int, bytes], **fields: int) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def fused(chip: str, *blocks: tuple[int, bytes], **fields: int) -> dict[str, Any
         fuses.burn(name, value)
     for number, data in blocks:
         fuses.burn_block({"esp32": 0x38, "esp32c2": 0x60}.get(chip, 0x9C) + 32 * number, data)
-    return efuse.read(chip, Registers(chip, fuses.content()))
+    return named(efuse.read(chip, Registers(chip, fuses.content())))
 
 
 @pytest.mark.parametrize("chip", chip_ids())
@@ -251,9 +251,8 @@ def test_the_c2_reads_its_own_layout(
 def esp32(*words: tuple[int, int]) -> dict[str, Any]:
     """The classic chip from its words by offset: espefuse ties too much to its revision."""
     data = dict(words)
-    return efuse.read(
-        "esp32", _Words({load_chip("esp32").efuse_base + at: word for at, word in data.items()})
-    )
+    base = load_chip("esp32").efuse_base
+    return named(efuse.read("esp32", _Words({base + at: word for at, word in data.items()})))
 
 
 class _Words(dict[int, int]):

@@ -34,7 +34,7 @@ def manifest(root: Path, *paths: str) -> bytes:
 def survey(root: Path, agent: str = "/lib/troth_agent") -> dict[str, Any]:
     said: dict[str, Any]
     said, secret_hits = agent_support.finish(files.survey(str(root), agent))
-    return said | {"secrets": secret_hits}
+    return agent_support.named(said) | {"secrets": secret_hits}
 
 
 def code(root: Path) -> bytes:

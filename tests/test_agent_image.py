@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from agent_support import CHIP_IDS, finish
+from agent_support import CHIP_IDS, finish, named
 from emulator.chips import chip_ids, load_chip
 from emulator.image import App, build_image
 from forked import tool
@@ -40,7 +40,7 @@ def test_it_reads_what_esptool_reads(chip: str, home: Path) -> None:
     assert re.search(r"Validation hash: (\w{64}) \(valid\)", said)[1] == digest.hex()  # type: ignore[index]
     assert (intact, end) == (True, path.stat().st_size)
     assert image.chip(read) == chip
-    described = image.describe(read)
+    described = named(image.describe(read))
     shown = dict(
         re.findall(r"^(App version|ESP-IDF|ELF file SHA256|Secure version): (.+)$", said, re.M)
     )
@@ -92,7 +92,7 @@ def test_an_unsigned_image_and_a_broken_block_have_no_signer(home: Path) -> None
 def test_a_version_that_cannot_be_shown_is_not_said(version: bytes) -> None:
     data = bytearray(build_image(load_chip("esp32c3"), App("therm", "1.4.0")))
     data[0x30:0x50] = version.ljust(32, b"\0")
-    assert "app_version" not in image.describe(in_flash(bytes(data)))
+    assert "app_version" not in named(image.describe(in_flash(bytes(data))))
 
 
 def test_every_chip_has_its_number(home: Path) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-import agent_support  # noqa: F401
+from agent_support import named
 from emulator import bootrom, chips
 from forked import espefuse
 from line import compliant, release, running, served, troth, wait_for
@@ -377,7 +377,7 @@ class Registers:
 
 def test_the_agent_says_of_it_what_was_burned(walked: tuple[str, Path, dict[str, Any]]) -> None:
     chip, folder, _ = walked
-    said = efuse.read(chip, Registers(chip, (folder / "efuse.bin").read_bytes()))
+    said = named(efuse.read(chip, Registers(chip, (folder / "efuse.bin").read_bytes())))
     assert said["secure_boot"] is True
     assert said["flash_enc"] is True
     assert said["flash_enc_mode"] == "release"

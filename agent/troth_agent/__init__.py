@@ -104,7 +104,7 @@ def _settle(feed):
 
 
 def _board():
-    forget("files", "secrets", "survey", "claims", "p256", "p256_table")  # after a failure
+    forget("files", "secrets", "claims", "p256", "p256_table")  # after a failure
     forget("link.http", "link.apart", "link.web", "link.mqtt", "link.connection")  # until needed
     from . import settings
 

@@ -7,6 +7,7 @@ from micropython import const
 import troth_agent
 from troth_agent import VERSION, Trouble
 
+_FUSES = const(29)  # label of troth.cddl
 _NONCE_BYTES = const(32)
 _SIGN_MS = const(1000)
 
@@ -36,7 +37,7 @@ def identify():
 def enroll():
     from . import boot, firm, identity
 
-    chip, fuses = firm.chip(), firm.fuses()["fuses"].hex()
+    chip, fuses = firm.chip(), firm.fuses()[_FUSES].hex()
     boot.let_go()
     from . import keys
 

@@ -49,24 +49,15 @@ class Board:
 
     # the same in small steps, for a board that runs an application
     def steps(self):
-        facts = yield from self.facts()
-        from . import claims
-
-        said = claims.claims_set(facts)
-        forget("claims")
-        return said
-
-    # what it says, by claim name; who looks for it leaves the heap again, one after the other
-    def facts(self):
         yield from boot.steps()
         from . import files
 
         found = yield from files.survey(self.root, identity.home())
         forget("files", "secrets")
-        from . import survey
+        from . import claims
 
-        said = survey.facts(self, found)
-        forget("survey")
+        said = claims.claims_set(claims.facts(self, found))
+        forget("claims")
         return said
 
 

@@ -3,43 +3,83 @@
 # Key material is read for one purpose only: digests of secure-boot public keys.
 from micropython import const
 
-from .efuse_table import NAMES, ROWS
+from .efuse_table import CHIPS, LAYOUTS
+
+# labels of troth.cddl
+_SECURE_BOOT = const(2)
+_SECURE_BOOT_DIGESTS = const(3)
+_KEY_SLOTS_FREE = const(4)
+_FLASH_ENC = const(5)
+_FLASH_ENC_MODE = const(6)
+_JTAG = const(7)
+_DL_MODE = const(8)
+_SECVER_FUSE = const(13)
+_KEY_BLOCKS_READABLE = const(27)
+_FUSES = const(29)
+_OEMBOOT = const(262)
+_DBGSTAT = const(263)
+
+# numbers of fuses in the table
+_RD_DIS = const(0)
+_SECURE_VERSION = const(1)
+_WR_DIS = const(2)
+_DIS_DOWNLOAD_MANUAL_ENCRYPT = const(3)
+_DIS_DOWNLOAD_MODE = const(4)
+_ENABLE_SECURITY_DOWNLOAD = const(5)
+_SECURE_BOOT_EN = const(6)
+_SPI_BOOT_CRYPT_CNT = const(7)
+_DIS_PAD_JTAG = const(10)
+_KEY_PURPOSE_0 = const(11)
+_SECURE_BOOT_KEY_REVOKE0 = const(18)
+_SOFT_DIS_JTAG = const(21)
+_DIS_USB_JTAG = const(23)
+_HARD_DIS_JTAG = const(27)
+_XTS_KEY_LENGTH_256 = const(28)
+# and of the classic chip alone
+_ABS_DONE_0 = const(4)
+_ABS_DONE_1 = const(5)
+_DISABLE_DL_CACHE = const(8)
+_DISABLE_DL_DECRYPT = const(9)
+_DISABLE_DL_ENCRYPT = const(10)
+_FLASH_CRYPT_CNT = const(11)
+_JTAG_DISABLE = const(13)
+_UART_DOWNLOAD_DIS = const(14)
 
 _USER = const(0)
 _DIGEST0 = const(9)
 _DIGEST2 = const(11)
 _KEY_BYTES = const(32)
-_LOADER = ("DISABLE_DL_ENCRYPT", "DISABLE_DL_DECRYPT", "DISABLE_DL_CACHE")
 
 
-# The fuses of one chip, by name.
+# The fuses of one chip, by number.
 class Fuses:
     def __init__(self, chip, peek):
         self._peek = peek
-        row = ROWS[chip]
-        self.layout, self._base, self._words, self._keys, self.blocks, self._fixed, self._at = row
+        self.layout, self._base, self._places = CHIPS[chip]
+        self._words, self._keys, self.blocks, self._fixed = LAYOUTS[self.layout]
 
     # how many bits it has; 0: there is none on this chip
-    def bits(self, name):
-        at = NAMES.index(name) * 3
-        return self._at[at + 2] if at < len(self._at) else 0
+    def bits(self, number):
+        place = self._place(number)
+        return (place & 31) + 1 if place else 0
 
     # its value; 0 when there is none on this chip
-    def get(self, name):
-        bits = self.bits(name)
-        if not bits:
-            return 0
-        at = NAMES.index(name) * 3
-        return self._word(self._at[at] * 4) >> self._at[at + 1] & ((1 << bits) - 1)
+    def get(self, number):
+        place = self._place(number)
+        word = self._word(place >> 10 << 2) if place else 0
+        return word >> (place >> 5 & 31) & ((2 << (place & 31)) - 1)
+
+    def _place(self, number):
+        return int.from_bytes(self._places[number * 2 : number * 2 + 2], "big")
 
     # closed, or never there
-    def shut(self, name):
-        return not self.bits(name) or self.get(name) == 1
+    def shut(self, number):
+        return not self._place(number) or self.get(number) == 1
 
     # nobody can count flash encryption on
     def is_fixed(self, count):
         last = (1 << self.bits(count)) - 1
-        return self.get(count) == last or self.get("WR_DIS") >> self._fixed & 1 == 1
+        return self.get(count) == last or self.get(_WR_DIS) >> self._fixed & 1 == 1
 
     # the security words of block 0: no key, no address
     def words(self):
@@ -55,9 +95,9 @@ class Fuses:
         return self._peek[self._base + offset] & 0xFFFFFFFF
 
 
-# What the fuses say, by claim name; empty for a chip whose map we do not hold.
+# What the fuses say, by the claims' labels; empty for a chip whose map we do not hold.
 def read(chip, peek):
-    if chip not in ROWS:
+    if chip not in CHIPS:
         return {}
     fuses = Fuses(chip, peek)
     if fuses.layout == "E":
@@ -66,23 +106,23 @@ def read(chip, peek):
         said = _c2(fuses)
     else:
         said = _common(fuses)
-    said["oemboot"] = said["secure_boot"]
+    said[_OEMBOOT] = said[_SECURE_BOOT]
     # RFC 9711 section 4.2.9: 0 enabled, 1 disabled, 3 disabled permanently
-    said["dbgstat"] = {"enabled": 0, "protected": 1, "disabled": 3}[said["jtag"]]
-    said["secver_fuse"] = _ones(fuses.get("SECURE_VERSION"))
-    said["fuses"] = fuses.words()
+    said[_DBGSTAT] = {"enabled": 0, "protected": 1, "disabled": 3}[said[_JTAG]]
+    said[_SECVER_FUSE] = _ones(fuses.get(_SECURE_VERSION))
+    said[_FUSES] = fuses.words()
     return said
 
 
 # Six key blocks, each with a purpose. Without a digest that is not revoked nothing starts, or
 # nothing is checked: that is no secure boot.
 def _common(fuses):
-    purposes = [fuses.get("KEY_PURPOSE_%d" % n) for n in range(fuses.blocks)]
+    purposes = [fuses.get(_KEY_PURPOSE_0 + n) for n in range(fuses.blocks)]
     digests = []
     free = 0
     for slot in range(3):
         used = _DIGEST0 + slot in purposes
-        revoked = fuses.get("SECURE_BOOT_KEY_REVOKE%d" % slot)
+        revoked = fuses.get(_SECURE_BOOT_KEY_REVOKE0 + slot)
         if used and not revoked:
             digest = fuses.block(purposes.index(_DIGEST0 + slot))
             if digest != bytes(_KEY_BYTES):
@@ -90,10 +130,10 @@ def _common(fuses):
         elif not used and not revoked:
             free += 1
     said = _modern(fuses)
-    said["secure_boot"] = fuses.get("SECURE_BOOT_EN") == 1 and bool(digests)
-    said["secure_boot_digests"] = digests
-    said["key_slots_free"] = free
-    said["key_blocks_readable"] = _readable(purposes, fuses.get("RD_DIS"))
+    said[_SECURE_BOOT] = fuses.get(_SECURE_BOOT_EN) == 1 and bool(digests)
+    said[_SECURE_BOOT_DIGESTS] = digests
+    said[_KEY_SLOTS_FREE] = free
+    said[_KEY_BLOCKS_READABLE] = _readable(purposes, fuses.get(_RD_DIS))
     return said
 
 
@@ -101,65 +141,67 @@ def _common(fuses):
 # of which only half is known is not said.
 def _c2(fuses):
     said = _modern(fuses)
-    count = fuses.get("SPI_BOOT_CRYPT_CNT")
-    enabled = fuses.get("SECURE_BOOT_EN") == 1
+    count = fuses.get(_SPI_BOOT_CRYPT_CNT)
+    enabled = fuses.get(_SECURE_BOOT_EN) == 1
     # a flash key of 256 bits leaves no room for a digest
-    whole = count != 0 and fuses.get("XTS_KEY_LENGTH_256") == 1
-    said["secure_boot"] = enabled and not whole and fuses.block(0, 16) != bytes(16)
-    if not said["secure_boot"]:
-        said["secure_boot_digests"] = []
-    said["key_slots_free"] = 0 if enabled or whole else 1
+    whole = count != 0 and fuses.get(_XTS_KEY_LENGTH_256) == 1
+    said[_SECURE_BOOT] = enabled and not whole and fuses.block(0, 16) != bytes(16)
+    if not said[_SECURE_BOOT]:
+        said[_SECURE_BOOT_DIGESTS] = []
+    said[_KEY_SLOTS_FREE] = 0 if enabled or whole else 1
     hidden = 3 if whole else 1
-    said["key_blocks_readable"] = int(count != 0 and fuses.get("RD_DIS") & hidden != hidden)
+    said[_KEY_BLOCKS_READABLE] = int(count != 0 and fuses.get(_RD_DIS) & hidden != hidden)
     return said
 
 
 def _modern(fuses):
-    count = fuses.get("SPI_BOOT_CRYPT_CNT")
-    usb = fuses.shut("DIS_USB_JTAG")
+    count = fuses.get(_SPI_BOOT_CRYPT_CNT)
+    usb = fuses.shut(_DIS_USB_JTAG)
     jtag = "enabled"
-    if usb and fuses.shut("DIS_PAD_JTAG") and fuses.shut("HARD_DIS_JTAG"):
+    if usb and fuses.shut(_DIS_PAD_JTAG) and fuses.shut(_HARD_DIS_JTAG):
         jtag = "disabled"
-    elif usb and _ones(fuses.get("SOFT_DIS_JTAG")) & 1:
+    elif usb and _ones(fuses.get(_SOFT_DIS_JTAG)) & 1:
         jtag = "protected"  # an HMAC key can open it again
     dl_mode = "enabled"
-    if fuses.get("DIS_DOWNLOAD_MODE"):
+    if fuses.get(_DIS_DOWNLOAD_MODE):
         dl_mode = "disabled"
-    elif fuses.get("ENABLE_SECURITY_DOWNLOAD"):
+    elif fuses.get(_ENABLE_SECURITY_DOWNLOAD):
         dl_mode = "secure"
-    loader = fuses.get("DIS_DOWNLOAD_MANUAL_ENCRYPT")
+    loader = fuses.get(_DIS_DOWNLOAD_MANUAL_ENCRYPT)
     return {
-        "flash_enc": _ones(count) & 1 == 1,
-        "flash_enc_mode": _mode(count, fuses.is_fixed("SPI_BOOT_CRYPT_CNT") and loader),
-        "jtag": jtag,
-        "dl_mode": dl_mode,
+        _FLASH_ENC: _ones(count) & 1 == 1,
+        _FLASH_ENC_MODE: _mode(count, fuses.is_fixed(_SPI_BOOT_CRYPT_CNT) and loader),
+        _JTAG: jtag,
+        _DL_MODE: dl_mode,
     }
 
 
 # Block 1 is the flash key. Block 2 is a secret of the chip in version 1 of secure boot
 # (ABS_DONE_0), the key's digest in version 2 (ABS_DONE_1).
 def _esp32(fuses):
-    count = fuses.get("FLASH_CRYPT_CNT")
-    v1, v2 = fuses.get("ABS_DONE_0"), fuses.get("ABS_DONE_1")
-    hidden = fuses.get("RD_DIS")
+    count = fuses.get(_FLASH_CRYPT_CNT)
+    v1, v2 = fuses.get(_ABS_DONE_0), fuses.get(_ABS_DONE_1)
+    hidden = fuses.get(_RD_DIS)
     digest = fuses.block(1) if v2 else b""
     if v2 and digest == bytes(_KEY_BYTES):
         digest = b""
     readable = int(count != 0 and not hidden & 1)
     if v1 and not v2:
         readable += int(not hidden & 2)
-    released = fuses.is_fixed("FLASH_CRYPT_CNT") and all(fuses.get(name) for name in _LOADER)
+    loader = fuses.get(_DISABLE_DL_ENCRYPT) and fuses.get(_DISABLE_DL_DECRYPT)
+    loader = loader and fuses.get(_DISABLE_DL_CACHE)
+    released = fuses.is_fixed(_FLASH_CRYPT_CNT) and loader
     said = {
-        "secure_boot": bool(digest) or v1 == 1,
-        "flash_enc": _ones(count) & 1 == 1,
-        "flash_enc_mode": _mode(count, released),
-        "jtag": "disabled" if fuses.get("JTAG_DISABLE") else "enabled",
-        "dl_mode": "disabled" if fuses.get("UART_DOWNLOAD_DIS") else "enabled",
-        "key_blocks_readable": readable,
+        _SECURE_BOOT: bool(digest) or v1 == 1,
+        _FLASH_ENC: _ones(count) & 1 == 1,
+        _FLASH_ENC_MODE: _mode(count, released),
+        _JTAG: "disabled" if fuses.get(_JTAG_DISABLE) else "enabled",
+        _DL_MODE: "disabled" if fuses.get(_UART_DOWNLOAD_DIS) else "enabled",
+        _KEY_BLOCKS_READABLE: readable,
     }
     if v2 or not v1:
-        said["secure_boot_digests"] = [digest] if digest else []
-        said["key_slots_free"] = 0 if v2 else 1
+        said[_SECURE_BOOT_DIGESTS] = [digest] if digest else []
+        said[_KEY_SLOTS_FREE] = 0 if v2 else 1
     return said
 
 

@@ -7,6 +7,10 @@ from micropython import const
 
 from . import cbor, secrets
 
+# labels of troth.cddl
+_SHADOWED = const(41)
+_WEBREPL_CFG_PRESENT = const(42)
+
 _DIRECTORY = const(0x4000)
 _BLOCK = const(128)
 _MAX_SHADOWED = const(16)
@@ -20,11 +24,11 @@ _BUILT_IN = (
 _FROZEN = " asyncio ssl "
 
 
-# In steps: what was found under `root`, by claim name, and the number of literal secrets. `agent`
-# is the directory of the agent's modules.
+# In steps: what was found under `root`, by the claims' labels and the digests' names, and the
+# number of literal secrets. `agent` is the directory of the agent's modules.
 def survey(root, agent):
     shadowed: list = []
-    said = {"shadowed": shadowed, "webrepl_cfg_present": False}
+    said: dict = {_SHADOWED: shadowed, _WEBREPL_CFG_PRESENT: False}
     code = []
     hits = 0
     for path in _walk(root):
@@ -45,9 +49,9 @@ def survey(root, agent):
         whole.add(path, digest)
         if path.startswith(ours):
             part.add(path, digest)
-    said["code_digest"] = whole.digest()
+    said["code"] = whole.digest()
     if count:
-        said["agent_digest"] = part.digest()
+        said["agent"] = part.digest()
     return said, hits
 
 
@@ -59,7 +63,7 @@ def _look(said, shadowed, path):
     if name.endswith("/__init__"):
         name = name[:-9]
     if name == "webrepl_cfg":
-        said["webrepl_cfg_present"] = True
+        said[_WEBREPL_CFG_PRESENT] = True
     word = " %s " % name
     replaces = word in _BUILT_IN or (word in _FROZEN and not in_lib)
     if replaces and name not in shadowed and len(shadowed) < _MAX_SHADOWED:

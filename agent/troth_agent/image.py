@@ -6,6 +6,12 @@ from hashlib import sha256
 
 from micropython import const
 
+# labels of troth.cddl
+_APP_SECVER = const(14)
+_ELF_DIGEST = const(31)
+_APP_VERSION = const(35)
+_IDF_VERSION = const(36)
+
 _BLOCK = const(4096)
 _PART = const(1024)  # read at once
 _SLICE = const(16384)  # read between two stops
@@ -46,15 +52,16 @@ def chip(read):
     return _CHIPS.get(header[12] | header[13] << 8)
 
 
-# What an app image says of itself, by claim name; a stock build of MicroPython names no version.
+# What an app image says of itself, by the claims' labels; a stock build of MicroPython names no
+# version.
 def describe(read):
     said: dict = {}
     text = _read(read, _DESCRIPTOR, 176)
     if text[:4] == _DESCRIPTOR_MAGIC:
-        said["app_secver"] = int.from_bytes(text[4:8], "little")
+        said[_APP_SECVER] = int.from_bytes(text[4:8], "little")
         if any(text[144:]):
-            said["elf_digest"] = bytes(text[144:])
-        for name, at in (("app_version", 16), ("idf_version", 112)):
+            said[_ELF_DIGEST] = bytes(text[144:])
+        for name, at in ((_APP_VERSION, 16), (_IDF_VERSION, 112)):
             word = bytes(text[at : at + 32]).split(b"\0")[0]
             if word and all(32 <= byte < 127 for byte in word):
                 said[name] = word.decode()

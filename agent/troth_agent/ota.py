@@ -6,6 +6,14 @@ import esp32
 
 from . import image
 
+# labels of troth.cddl
+_UPDATABLE = const(9)
+_OTA_STATE = const(11)
+_FALLBACK_SLOT = const(12)
+_APP_SECVER = const(14)
+_REBOOT_PENDING = const(37)
+_ROLLBACK_POSSIBLE = const(38)
+
 _OTA_0 = const(0x10)
 _OTADATA = const(0)
 _STATES = {0: "new", 1: "pending", 2: "valid", 3: "invalid", 4: "aborted"}
@@ -17,17 +25,17 @@ def read(running, least):
     otadata = esp32.Partition.find(esp32.Partition.TYPE_DATA, _OTADATA)
     subtype = running.info()[1]
     if not otadata or len(slots) < 2 or subtype < _OTA_0:
-        return {"updatable": False, "ota_state": "none", "fallback_slot": "none"}
+        return {_UPDATABLE: False, _OTA_STATE: "none", _FALLBACK_SLOT: "none"}
     states = _states(otadata[0], len(slots))
     other = running.get_next_update()
     state = states.get(other.info()[1] - _OTA_0)
     fallback = yield from _fallback(other, state)
     return {
-        "updatable": True,
-        "ota_state": states.get(subtype - _OTA_0, "undefined"),
-        "fallback_slot": fallback,
-        "rollback_possible": fallback == "valid" and _version(other) >= least,
-        "reboot_pending": _next().info()[2] != running.info()[2],
+        _UPDATABLE: True,
+        _OTA_STATE: states.get(subtype - _OTA_0, "undefined"),
+        _FALLBACK_SLOT: fallback,
+        _ROLLBACK_POSSIBLE: fallback == "valid" and _version(other) >= least,
+        _REBOOT_PENDING: _next().info()[2] != running.info()[2],
     }
 
 
@@ -70,4 +78,4 @@ def _fallback(slot, state):
 
 
 def _version(slot):
-    return image.describe(image.reader(slot)).get("app_secver", 0)
+    return image.describe(image.reader(slot)).get(_APP_SECVER, 0)
