@@ -319,6 +319,35 @@ def test_a_fuse_that_was_not_burned_then_is_no_finding_of_a_late_report(at: Hous
     assert "ident.fuses-monotonic" in at.store.state(at.device).failing
 
 
+def test_a_key_that_was_replaced_in_good_order_still_speaks_of_before(at: House) -> None:
+    new, pipeline = forge.Device(2), at.pipeline()
+    new.ueid, new.name = at.board.ueid, at.board.name
+    before = at.handle()
+    at.report(at.board.bundle(before, counter=5))
+    at.clock.now += 10
+    at.store.rotate_key(
+        KeyRow(new.key_id, at.device, new.ueid.hex(), new.public_key),
+        at.board.key_id,
+        pipeline.challenge(new.ueid).session,
+        b"both signed",
+        at=at.clock.now,
+        actor="board",
+    )
+    spooled = at.board.bundle(before, counter=6)
+    assert at.report(spooled) == at.report(spooled) == {"status": LATE}
+    assert at.seen() == [Freshness.EPOCH, Freshness.LATE]
+    at.clock.now += PERIOD
+    refused = {"status": REFUSED, "code": "key.revoked"}
+    assert at.report(at.board.bundle(at.handle(), counter=7)) == refused
+    session = pipeline.challenge(new.ueid)
+    told = pipeline.submit(session.session, at.board.bundle(session.nonce, counter=8))
+    assert told.why.code == "key.revoked"
+    assert at.report(new.bundle(at.handle(), counter=1)) == {"status": ACCEPTED}
+    assert at.store.state(at.device).state is State.COMPLIANT
+    at.store.revoke_key(at.board.key_id, at=at.clock.now, why="stolen")
+    assert at.report(at.board.bundle(before, counter=9)) == refused
+
+
 def test_a_counter_that_was_used_before_is_another_copy_of_the_board(at: House) -> None:
     pipeline = at.pipeline()
 

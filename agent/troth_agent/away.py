@@ -59,6 +59,10 @@ class Away:
                 yield from self._drain(link, settings["receipt_key"], spool)
             if "fresh" not in settings:
                 nonce = yield from link.challenge()
+                if link.rotate == signer.kid.hex():
+                    from . import rotate
+
+                    signer, nonce = yield from rotate.over(link, key, nonce)
             session = the_board.session()
             if self._dropped:
                 session[_DROPPED] = self._dropped

@@ -33,6 +33,10 @@ def report(the_board, key, known=None):
         link = yield from link.open(the_board.settings, context, identity.ueid())
         try:
             nonce = yield from link.challenge()
+            if link.rotate == signer.kid.hex():
+                from . import rotate
+
+                signer, nonce = yield from rotate.over(link, key, nonce)
             if link.tls_version() == nvs.recall(nvs.TLS, 0):
                 evidence = attest.Evidence(claims_set, the_board.session(), signer, nonce)
                 yield from deliver(link, evidence, known)

@@ -5,6 +5,7 @@
 #     deliver(evidence)    one of the answers below to a token or a bundle, whichever nonce it has
 #     epoch()              the map `epoch` of troth.cddl, as the bytes that came
 #     receipt(digests)     the verifier's receipt over 1 to 8 digests, as the bytes that came
+#     rotate               after challenge(): the id in hex of a key that is to be replaced, if any
 #     why                  the word with which the last REFUSED came, or ""
 #     tls_version()        12 or 13, after the first exchange
 #     close()              at any time, also after a failure

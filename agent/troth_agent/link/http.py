@@ -28,7 +28,9 @@ class Link(web.Web):
         if status != 201 or not self.location:
             raise self.refused("newSession", status, body)
         try:
-            nonce = a2b_base64(json.loads(body)["nonce"])
+            said = json.loads(body)
+            nonce = a2b_base64(said["nonce"])
+            self.rotate = said.get("rotate")
         except (ValueError, KeyError, TypeError):
             nonce = b""
         if len(nonce) != 32:

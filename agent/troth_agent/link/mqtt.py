@@ -28,6 +28,7 @@ def open(settings, context, ueid):
 
 class Link(packets.Client):
     why = ""
+    rotate = None
 
     def challenge(self):
         said = yield from self._ask(b"challenge", b"")

@@ -104,6 +104,8 @@ def show(ref: str, everything: bool, as_of: int | None) -> int:
     print(f"  {plain(view.sentence, 500)}")
     if view.row.lifecycle is not Lifecycle.ACTIVE:
         print(f"  {view.row.lifecycle.value}: not in service")
+    if view.turning:
+        print(f"  another key is wanted in place of {view.turning.hex()}")
     for account in view.accounts:
         print(f"  {account.party.value} owes {', '.join(account.duties)}")
         for because in account.because:

@@ -84,6 +84,7 @@ def device(view: DeviceView) -> dict[str, Any]:
         "keys": [
             {"kid": key.kid.hex(), "epoch": key.epoch, "origin": key.origin}
             | {"created": iso(key.created), "revoked": moment(key.revoked)}
+            | {"retired": key.retired, "wanted": key.kid == view.turning}
             for key in view.keys
         ],
         "provisioning": None

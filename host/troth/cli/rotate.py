@@ -7,18 +7,22 @@ import time
 import click
 
 from ..fleet.words import iso, plain
-from .output import json_option, print_json, wants_json
+from .output import OK, json_option, print_json, wants_json
 
 
 @click.command("rotate-key")
 @click.argument("ref", metavar="DEVICE")
-@click.option("--port", required=True, help="the board's serial port")
+@click.option("--port", help="the board's serial port; without it the board learns it by its link")
+@click.option("--withdraw", is_flag=True, help="no new key is wanted any more")
 @json_option
-def rotate_key(ref: str, port: str) -> int:
-    """Have a board make a new key, certified by the old one, and believe the old one no more.
+def rotate_key(ref: str, port: str | None, withdraw: bool) -> int:
+    """Have a board make a new key, certified by the old one, and retire the old one.
 
-    Ends with the board's first word under the new key. Cut off half-way, run it again.
+    With a port it ends with the board's first word under the new key. Cut off half-way, run it
+    again. Without, a board that reports over HTTPS by challenge does it with its next report.
     """
+    if port is None or withdraw:
+        return _wish(ref, withdraw)
     from ..factory.rotation import rotate
     from ..factory.serial import Board, quiet
     from ..factory.word import answer
@@ -49,3 +53,22 @@ def rotate_key(ref: str, port: str) -> int:
     else:
         print(f"{plain(device.name)}  key {done.old.hex()} -> {done.new.hex()}  {said['state']}")
     return exit_of(said["state"])
+
+
+def _wish(ref: str, withdraw: bool) -> int:
+    """Note for the board's next challenge that its key is to go, or that it may stay."""
+    from ..factory.rotation import in_force
+    from ..fleet.device import find_device
+    from .maker import open_home
+
+    with open_home() as (_, store):
+        device, at = find_device(store, ref), int(time.time())
+        held = in_force(store, device)
+        store.ask_rotation(device.id, None if withdraw else held.epoch, at=at)
+    if wants_json():
+        said = {"device": device.id, "name": device.name, "key": held.kid.hex()}
+        print_json({"schema": "troth/rotation/1", **said, "wanted": not withdraw, "at": iso(at)})
+    else:
+        what = "may stay" if withdraw else "is to go: the board learns it with its next challenge"
+        print(f"{plain(device.name)}  key {held.kid.hex()} {what}")
+    return OK

@@ -7,6 +7,7 @@ as `cnf` (RFC 8747), the new key signs that message whole. Their `typ` is none o
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -44,21 +45,27 @@ class _Signed(NamedTuple):
         cose.check_es256(key, self.signature, cose.signature1(self.protected, self.payload))
 
 
-def check_rotation(raw: bytes, old: SignKey, challenge: Challenge, *, now: int) -> Rotation:
+def voucher(raw: bytes) -> bytes:
+    """The id of the key that is said to vouch: a question to our own table, nothing more."""
+    return _apart(raw)[1].kid
+
+
+def check_rotation(
+    raw: bytes, old: SignKey, asked: Challenge | Callable[[bytes], Challenge], *, now: int
+) -> Rotation:
     """Who may sign for the board from now on. Raises Rejected with the codes of evidence.
 
-    Signatures before meanings: of what the old key signed nothing is read until it holds.
+    Signatures before meanings: of what the old key signed nothing is read until it holds, not even
+    the nonce, by which `asked` finds the challenge where no session names it.
     """
-    if len(raw) > MAX_BYTES:
-        raise Malformed("size.limit", f"{len(raw)} bytes, at most {MAX_BYTES}", path="rotation")
-    outer = _signed(raw, "rotation")
-    inner = _signed(outer.payload, "voucher")
+    outer, inner = _apart(raw)
     if inner.kid != old.key_id:
         raise UnknownSigner("key.unknown", "not signed by the key in force", path="voucher/kid")
     inner.check(cose.point(old.public_key))
     if old.revoked:
         raise UnknownSigner("key.revoked", "the old key was revoked", path="voucher/kid")
     said = _claims(inner.payload)
+    challenge = asked if isinstance(asked, Challenge) else asked(said[eat.NONCE])
     _check_fresh(said, old, challenge, now)
     public = _public(said[_CNF])
     new, point = _key_id(public), _point(public)
@@ -66,6 +73,13 @@ def check_rotation(raw: bytes, old: SignKey, challenge: Challenge, *, now: int) 
         raise BadSignature("sig.bad", "not signed by the new key", path="rotation/kid")
     outer.check(point)
     return Rotation(old.key_id, new, public)
+
+
+def _apart(raw: bytes) -> tuple[_Signed, _Signed]:
+    if len(raw) > MAX_BYTES:
+        raise Malformed("size.limit", f"{len(raw)} bytes, at most {MAX_BYTES}", path="rotation")
+    outer = _signed(raw, "rotation")
+    return outer, _signed(outer.payload, "voucher")
 
 
 def _signed(raw: bytes, path: str) -> _Signed:

@@ -41,7 +41,7 @@ def rotate(
             why=f"MAC {said.get('mac')}, want {device.mac}",
             fix="name the device that is there: troth device list",
         )
-    held = _in_force(store, device)
+    held = in_force(store, device)
     if said.get("kid") != held.kid.hex():
         return _finish(board, device, store, held, str(said.get("kid")))
     challenge = verifier.challenge(bytes.fromhex(device.ueid))
@@ -57,7 +57,8 @@ def rotate(
     return Rotated(held.kid, found.new, finished=False)
 
 
-def _in_force(store: Store, device: DeviceRow) -> KeyRow:
+def in_force(store: Store, device: DeviceRow) -> KeyRow:
+    """The key that can be replaced. Trouble `key.none`, `key.burned`."""
     held = [key for key in store.keys(device.id) if key.revoked is None]
     if not held:
         what = f"{device.name} has no key that is in force"

@@ -38,6 +38,7 @@ class Signer:
     key: KnownKey
     epoch: int
     unit: Registration
+    retired: int | None = None  # when another key took its place in good order
 
 
 class Context:
@@ -52,6 +53,7 @@ class Context:
         self._local = (-1, -1)
         self._next_look = 0.0
         self._signers: dict[bytes, Signer | None] = {}
+        self._turning: dict[bytes, bytes] | None = None
         self._units: dict[str, Registration | None] = {}
         self._names: dict[str, str] = {}
         self._histories: dict[tuple[str, int], History] = {}
@@ -76,6 +78,7 @@ class Context:
         with self._lock:
             if stamp[0] != self._stamp[0]:
                 self._signers.clear()
+                self._turning = None
                 self._units.clear()
                 self._names.clear()
                 self._yardsticks.forget()
@@ -97,6 +100,18 @@ class Context:
                     self._signers.clear()
                 self._signers[kid] = self._load_signer(kid)
             return self._signers[kid]
+
+    @property
+    def turning(self) -> dict[bytes, bytes]:
+        """The ids of the keys that are to be replaced, by ueid; most of the time there is none.
+
+        Old news does no harm: a board that has another key by now passes it by.
+        """
+        if self._turning is None:
+            with self._lock:
+                rows = self.store.rotations().values()
+                self._turning = {bytes.fromhex(row.ueid): row.kid for row in rows}
+        return self._turning
 
     def unit(self, device: str) -> Registration | None:
         """A device as the registry has it."""
@@ -295,8 +310,10 @@ class Context:
         unit = None if row is None else self.unit(row.device)
         if row is None or unit is None:
             return None
-        revoked = row.revoked is not None or unit.lifecycle is Lifecycle.REVOKED
-        return Signer(_known_key(row, revoked, self._ring), row.epoch, unit)
+        gone = unit.lifecycle is Lifecycle.REVOKED
+        revoked = row.revoked is not None or gone
+        retired = row.revoked if row.retired and not gone else None
+        return Signer(_known_key(row, revoked, self._ring), row.epoch, unit, retired)
 
     def _met(self, row: DeviceRow) -> Registration:
         store = self.store

@@ -69,6 +69,7 @@ class DeviceView:
     accounts: tuple[Account, ...]
     if_sold: tuple[int, int] | None  # own use: how many of all duties it would fail if sold
     keys: tuple[KeyRow, ...]
+    turning: bytes | None  # the key that its operator wants replaced
     provisioning: Provisioning | None
     reports: tuple[EvidenceRow, ...]
     late: tuple[EvidenceRow, ...]  # history: they say nothing of now
@@ -138,6 +139,7 @@ def view_device(
         accounts=accounts(proofs),
         if_sold=_if_sold(context, catalogue, row, now),
         keys=store.keys(row.id),
+        turning=turning.kid if (turning := store.rotations().get(row.id)) else None,
         provisioning=store.provisioning(row.id),
         reports=reports,
         late=late,

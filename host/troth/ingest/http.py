@@ -17,8 +17,10 @@ from typing import Any
 
 from .. import __version__
 from ..core.evidence import MAX_BYTES
+from ..core.freshness import Challenge
 from ..store import StoreUnavailable
 from ..trouble import Trouble
+from . import rotation
 from .bounds import Bounds, source_of
 from .carrier import Carried, Carrier
 from .desk import Busy, Desk, Told
@@ -53,6 +55,7 @@ DISCOVERY = "/.well-known/veraison/verification"
 EPOCH = "/troth/v1/epoch"
 EVIDENCE = "/troth/v1/evidence"
 RECEIPT = "/troth/v1/receipt"
+ROTATION = "/troth/v1/rotation/"
 
 _CBOR = b"application/cbor"
 _COSE = b"application/cose"
@@ -126,6 +129,10 @@ class Api:
             return self._new_session(scope["query_string"], dict(scope["headers"]), source)
         if path in (EPOCH, EVIDENCE, RECEIPT):
             return await self._unasked(method, path, scope, receive)
+        if path.startswith(ROTATION):
+            _only(method, "POST")
+            self._admit(source_of(scope["client"]))
+            return await self._rotate(path.removeprefix(ROTATION), await _body(receive))
         if path == DISCOVERY:
             _only(method, "GET")
             return Reply(200, self._discovery, _WELL_KNOWN)
@@ -138,7 +145,8 @@ class Api:
         ueid = asked_for(query)
         check_accept(headers.get(b"accept"))
         self._admit(source)
-        return opened(self._pipeline.challenge(ueid, wait=False))
+        turning = self._pipeline.context.turning.get(ueid) if ueid else None
+        return opened(self._pipeline.challenge(ueid, wait=False), turning)
 
     async def _unasked(self, method: str, path: str, scope: Scope, receive: Receive) -> Reply:
         """What a board needs that asks for no challenge of its own."""
@@ -172,6 +180,15 @@ class Api:
             self.carrier.take(Sent(raw, self._pipeline.clock(), result=result), end)
 
         return take
+
+    async def _rotate(self, session: str, raw: bytes) -> Reply:
+        """A board's new key, in answer to the challenge of this session."""
+
+        def find(_: bytes) -> Challenge:
+            return self._pipeline.session(session).challenge
+
+        said = await asyncio.to_thread(rotation.take, self._pipeline, raw, find)
+        return Reply(200, said, _COSE)
 
     def _admit(self, source: str | None) -> None:
         if source is not None and not self._bounds.admit(source):
@@ -249,6 +266,7 @@ def _discovery(pipeline: Pipeline) -> dict[str, Any]:
             "epoch": EPOCH,
             "evidence": EVIDENCE,
             "receipt": RECEIPT,
+            "rotation": ROTATION,
         },
     }
 

@@ -7,6 +7,7 @@ who does not have the bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import cbor2
 
@@ -17,6 +18,7 @@ from .results import Results
 MOST = 16  # digests in one receipt
 _DIGEST_BYTES = 32
 _RECEIVED = -80003
+_REGISTERED = -80005
 _HEADER = bytes.fromhex("a201261019fdea")  # {alg: ES256, typ: 65002}
 
 
@@ -31,6 +33,15 @@ def read_digests(raw: bytes) -> tuple[bytes, ...]:
 
 def receipt(results: Results, ueid: bytes, digests: Sequence[bytes], at: int) -> bytes:
     """A COSE_Sign1 over the digests, in the order in which they were asked for."""
-    payload = cbor2.dumps({6: at, 256: ueid, _RECEIVED: list(digests)})
+    return _signed(results, {6: at, 256: ueid, _RECEIVED: list(digests)})
+
+
+def registered(results: Results, ueid: bytes, kid: bytes, at: int) -> bytes:
+    """The same over the id of the key by which this board is known from now on."""
+    return _signed(results, {6: at, 256: ueid, _REGISTERED: kid})
+
+
+def _signed(results: Results, said: dict[int, Any]) -> bytes:
+    payload = cbor2.dumps(said)
     signature = results.sign(signature1(_HEADER, payload))
     return b"\xd2\x84" + bstr(_HEADER) + b"\xa0" + bstr(payload) + bstr(signature)

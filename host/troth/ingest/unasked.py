@@ -8,6 +8,7 @@ challenge to spend, anybody could fill the disk.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from hashlib import sha256
 
 from ..core.claims import read_token
@@ -71,6 +72,8 @@ class Unasked:
                     return self._heard(sent, evidence, signer, Report(verified, token), handle)
             message = Message(session, sent.raw, "", sent.at)  # its form was read already
             challenge = self._challenge(message)
+            if signer.retired is not None and not isinstance(challenge, Repeated):
+                raise _replaced("another key took its place")
         except NoSession as err:
             why = Replayed(err.code, "answers no challenge of ours", path="claims/nonce")
             return self._refuse(sent, signer, why)
@@ -97,6 +100,10 @@ class Unasked:
         """An answer to a handle: judged by what was so within its time."""
         token, device, at = report.token, signer.key.device, sent.at
         freshness = check_handle(token, handle, now=at)
+        if signer.retired is not None:
+            if handle.issued >= signer.retired:
+                raise _replaced("another key had taken its place by then")
+            freshness = Freshness.LATE
         if self._context.overtaken(device, signer.epoch, token, handle):
             freshness = Freshness.LATE
         challenge = Challenge(
@@ -163,10 +170,18 @@ class Unasked:
         return Draft(None, change, lambda _: Filed(device, err))
 
 
+def _replaced(why: str) -> UnknownSigner:
+    return UnknownSigner("key.revoked", why, path="protected/kid")
+
+
 def _believed(evidence: Evidence, signer: Signer) -> VerifiedEvidence:
-    """Evidence that its signer signed. Raises NotTaken, and `key.revoked` of who did sign it."""
+    """Evidence that its signer signed. Raises NotTaken, and `key.revoked` of who did sign it.
+
+    Of a key that was replaced in good order its time is weighed first.
+    """
+    key = signer.key if signer.retired is None else replace(signer.key, revoked=False)
     try:
-        return authenticate(evidence, signer.key)
+        return authenticate(evidence, key)
     except UnknownSigner:
         raise
     except Rejected as err:

@@ -78,6 +78,10 @@ class Reading:
         """The one key with this key id, revoked or not."""
         return self._read(lambda conn: registry.key(conn, kid))
 
+    def rotations(self) -> dict[str, KeyRow]:
+        """The keys that are to be replaced, by device id: nobody has a report under a newer one."""
+        return self._read(registry.rotations)
+
     def keys_in_force(self, algorithm: int) -> int:
         """How many devices answer with a key of this algorithm."""
         return self._read(lambda conn: registry.keys_in_force(conn, algorithm))

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
@@ -21,6 +21,7 @@ from . import audit, schema
 from .rows import DeviceRow, KeyRow, ProvisioningRow
 
 _devices, _keys, _lines = schema.devices, schema.keys, schema.provisionings
+_rotations = schema.rotations
 _CHANGEABLE = {field.name for field in fields(DeviceRow)} - {"id", "ueid", "created"}
 
 
@@ -190,17 +191,44 @@ def rotate_key(
     if spent.rowcount != 1:
         raise Trouble("nonce.spent", "this challenge was answered before", fix="run it again")
     made = add_key(conn, row, at=at, actor=actor)
+    conn.execute(update(_keys).where(_keys.c.kid == old).values(retired=True))
     detail = f"{old.hex()} {made.kid.hex()} {b64encode(message).decode()}"
     audit.append(conn, at, actor, "key.rotated", row.device, detail)
     return made
 
 
+def ask_rotation(conn: Connection, device: str, epoch: int | None, *, at: int, actor: str) -> None:
+    """Want the key of this epoch replaced; None: no longer any."""
+    conn.execute(delete(_rotations).where(_rotations.c.device == device))
+    if epoch is not None:
+        conn.execute(insert(_rotations).values(device=device, epoch=epoch, asked=at))
+    audit.append(conn, at, actor, "key.wanted", device, f"epoch {epoch}" if epoch else "none")
+    bump(conn)
+
+
+def rotations(conn: Connection) -> dict[str, KeyRow]:
+    """The key that is to go, by its device; until a report under a newer one is on record."""
+    heads, reports = schema.heads, schema.evidence
+    asked = (
+        _key_select()
+        .join(_rotations, _rotations.c.device == _keys.c.device)
+        .outerjoin(heads, heads.c.device == _keys.c.device)
+        .outerjoin(reports, reports.c.id == heads.c.evidence)
+        .where(_keys.c.epoch == _rotations.c.epoch)
+        .where(func.coalesce(reports.c.epoch, 0) <= _rotations.c.epoch)
+    )
+    return {row.device: _key(row) for row in conn.execute(asked)}
+
+
 def revoke_key(conn: Connection, kid: bytes, *, at: int, actor: str, why: str = "") -> None:
+    """A key that was retired is from now on one that was never to be believed."""
     row = key(conn, kid)
     if row is None:
         raise Trouble("key.missing", f"no key {kid.hex()}", fix="troth device show DEVICE")
-    if row.revoked is None:
-        conn.execute(update(_keys).where(_keys.c.kid == kid).values(revoked=at))
+    if row.revoked is None or row.retired:
+        since = at if row.revoked is None else row.revoked
+        values = {"revoked": since, "retired": False}
+        conn.execute(update(_keys).where(_keys.c.kid == kid).values(values))
         audit.append(conn, at, actor, "key.revoked", row.device, f"{kid.hex()} {why}".strip())
         bump(conn)
 

@@ -52,6 +52,7 @@ class KeyRow:
     epoch: int = 1
     created: int = 0
     revoked: int | None = None
+    retired: bool = False  # since `revoked`, and in good order: another took its place
 
 
 @dataclass(frozen=True, slots=True)

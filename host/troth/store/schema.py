@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
 
@@ -76,8 +77,19 @@ keys = Table(
     Column("epoch", Integer, nullable=False),
     Column("created", _ID, nullable=False),
     Column("revoked", _ID),
+    # another took its place in good order: what it signed before then is still its device's word
+    Column("retired", Boolean, nullable=False, server_default=false()),
     UniqueConstraint("device", "epoch"),
     CheckConstraint("(public_key IS NOT NULL) = (algorithm = -7)", name="public_half"),
+)
+
+# whose key the operator wants replaced: the board learns it over its link
+rotations = Table(
+    "rotations",
+    metadata,
+    Column("device", String(32), ForeignKey("devices.id"), primary_key=True),
+    Column("epoch", Integer, nullable=False),  # of the key that is to go
+    Column("asked", _ID, nullable=False),
 )
 
 provisionings = Table(

@@ -132,6 +132,12 @@ class Store(Reading):
             lambda conn: registry.rotate_key(conn, key, old, session, message, at=at, actor=actor)
         )
 
+    def ask_rotation(
+        self, device: str, epoch: int | None, *, at: int, actor: str = "operator"
+    ) -> None:
+        """Want the key of this epoch replaced, which its board then learns; None: no longer any."""
+        self._write(lambda conn: registry.ask_rotation(conn, device, epoch, at=at, actor=actor))
+
     def revoke_key(self, kid: bytes, *, at: int, actor: str = "operator", why: str = "") -> None:
         """From now on this key speaks for nobody."""
         self._write(lambda conn: registry.revoke_key(conn, kid, at=at, actor=actor, why=why))
