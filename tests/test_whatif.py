@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from standing import Standing, release
 from troth.catalogue.loader import HERE
+from troth.catalogue.template import template
 from troth.store import Store
 
 
@@ -26,8 +27,8 @@ def test_another_catalogue_shows_what_would_turn_and_changes_nothing(tmp_path: P
     duty = other / "duties/surface.no-webrepl.yaml"
     duty.write_text(duty.read_text().replace("ok: '!d.webrepl_on'", "ok: 'd.webrepl_on'"))
 
-    def ask(folder: Path) -> dict:
-        words = ["check", "--db", fleet.url, "--as-if-catalogue", str(folder), "--json"]
+    def ask(folder: Path, option: str = "--as-if-catalogue") -> dict:
+        words = ["check", "--db", fleet.url, option, str(folder), "--json"]
         return json.loads(CliRunner().invoke(root, words, catch_exceptions=False).stdout)
 
     ask(HERE)  # the clock may turn something first
@@ -39,5 +40,10 @@ def test_another_catalogue_shows_what_would_turn_and_changes_nothing(tmp_path: P
         ("surface.no-webrepl", "not-met", True)
     ]
     assert ask(HERE)["differences"] == []
+    (tmp_path / "pack" / "duties").mkdir(parents=True)
+    ours = template("acme.clock").replace("< 60", "< 60 && v.boots_24h < 0")
+    (tmp_path / "pack" / "duties" / "acme.clock.yaml").write_text(ours)
+    (new,) = ask(tmp_path / "pack", "--with")["differences"]
+    assert (new["duty"], new["from"], new["binds"]) == ("acme.clock", None, False)
     with Store.open(fleet.url) as store:
         assert (store.states(), store.all_intervals(), store.audit()) == before

@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from ..fleet.unused import Unused
     from .desk import Desk
 
+_HEAD = (
+    *("DUTY", "SEVERITY", "MET", "FAIL", "NOT SHOWN", "N/A", "WAIVED", "STALE"),
+    *("OWED BY", "FAILING"),
+)
 _EXITS = {State.NON_COMPLIANT: NON_COMPLIANT, State.UNKNOWN: UNKNOWN, State.COMPLIANT: OK}
 
 
@@ -38,6 +42,7 @@ _EXITS = {State.NON_COMPLIANT: NON_COMPLIANT, State.UNKNOWN: UNKNOWN, State.COMP
 )
 @click.option(
     "--as-if-catalogue",
+    "--with",
     "folder",
     type=click.Path(exists=True, file_okay=False),
     help="what this catalogue, or pack of duties, would change; nothing is written",
@@ -80,19 +85,19 @@ def command(
         said = documents.check(result, code)
         print_json(said | {"unused": asdict(left)} if left else said)
         return code
+    _print_tallies(result)
+    print()
+    _print_rulings(result)
+    _print_states(result)
+    if left:
+        _print_unused(left)
+    return code
+
+
+def _print_tallies(result: Check) -> None:
+    """A line for each duty that binds some unit."""
     print_table(
-        (
-            "DUTY",
-            "SEVERITY",
-            "MET",
-            "FAIL",
-            "NOT SHOWN",
-            "N/A",
-            "WAIVED",
-            "STALE",
-            "OWED BY",
-            "FAILING",
-        ),
+        _HEAD,
         (
             (
                 tally.duty.id,
@@ -109,23 +114,27 @@ def command(
             for tally in result.tallies
         ),
     )
-    print()
+
+
+def _print_rulings(result: Check) -> None:
+    """What each regime can say, and below it its breaches."""
     for ruling in result.rulings:
-        print(f"{ruling.regime.id}: {ruling.words} ({count(ruling.units, 'unit')}", end="")
-        print(f", {ruling.silent} silent or unknown)" if ruling.silent else ")", end="")
-        print(f", {count(len(ruling.unshown), 'duty')} not shown" if ruling.unshown else "", end="")
-        print(f", {count(len(ruling.coming), 'duty')} upcoming" if ruling.coming else "")
+        silent = f", {ruling.silent} silent or unknown" if ruling.silent else ""
+        told = [f"{ruling.regime.id}: {ruling.words} ({count(ruling.units, 'unit')}{silent})"]
+        told += [f"{count(len(ruling.unshown), 'duty')} not shown"] if ruling.unshown else []
+        told += [f"{count(len(ruling.coming), 'duty')} upcoming"] if ruling.coming else []
+        print(", ".join(told))
         for breach in ruling.breaches:
             units = plain(", ".join(breach.units), 120)
             print(f"  {breach.provision}  {breach.duty}  {breach.party.value}: {units}")
+
+
+def _print_states(result: Check) -> None:
     states: Counter[State] = Counter()
     for each in result.cohorts:
         states[each.state] += each.size
     found = ", ".join(f"{states[state]} {state.value}" for state in State if states[state])
     print(f"{count(result.units, 'device')}: {found or 'none'}; as of {iso(result.as_of)}")
-    if left:
-        _print_unused(left)
-    return code
 
 
 def _unused(desk: Desk, result: Check) -> Unused:

@@ -36,7 +36,9 @@ def what_if(
     regime: str | None = None,
     only: str = "",
 ) -> tuple[Difference, ...]:
-    """Every device's last report judged by both; with `regime` the duties of its lines there."""
+    """Every device's last report judged by both: what binds in one of them or is new in the other;
+    with `regime` the duties of its lines there.
+    """
     lines = [line for each in other.regimes if regime == each.id for line in each.lines]
     asked = None if regime is None else {line.duty for line in lines}
     ours, theirs = Judge(today), Judge(other)
@@ -49,9 +51,14 @@ def what_if(
         found += (
             each
             for each in _differences(row.name, other, was, would)
-            if (each.binds if asked is None else each.duty.id in asked)
+            if (_counts(each, was) if asked is None else each.duty.id in asked)
         )
     return tuple(found)
+
+
+def _counts(each: Difference, was: Verdict) -> bool:
+    """It will bind, it bound until now, or nobody asked it before."""
+    return each.binds or each.before is None or each.duty.id in was.duty_set.mandatory
 
 
 def _differences(name: str, other: Catalogue, was: Verdict, would: Verdict) -> list[Difference]:
