@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import subprocess
@@ -47,6 +48,16 @@ def own_env(at: Path) -> dict[str, str]:
     runtime.mkdir(exist_ok=True)
     state = at.parent / "state"  # one boot key for all of a test run: making one takes a second
     return {**os.environ, "XDG_RUNTIME_DIR": str(runtime), "XDG_STATE_HOME": str(state)}
+
+
+def peripheral(name: str) -> Any:
+    """The model of a chip's peripheral, a module of the boards' own, as CPython runs it."""
+    spec = importlib.util.spec_from_file_location(name, ROOT / f"boards/emulator/rom/lib/{name}.py")
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def run(
         place = (dict(env or os.environ), str(cwd or Path.cwd()))
         process = _SERVER.Process(target=_be, args=(program, words, said, *place))
         process.start()
-        process.join(60)
+        process.join(110)  # a test has 120 s
         code = process.exitcode
         if code is None:
             process.kill()

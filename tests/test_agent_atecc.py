@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import time
-from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -16,27 +14,18 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 import agent_support  # noqa: F401
+from emulated import peripheral
 from troth_agent import Trouble, attest, cose
 from troth_agent.keys import atecc608
 
 import machine  # isort: skip  (the stand-in of agent_support)
 
-ROM = Path(__file__).parents[1] / "boards/emulator/rom/lib"
 SESSION = {256: b"\2\x24\x0a\xc4\0\0\1", 261: 7, 267: 3, 268: bytes(8), -80002: 9}
 AWAKE = bytes.fromhex("04113343")
 INFO = bytes.fromhex("0730000000035d")  # both as Microchip's own libraries print them
 
 
-def model() -> Any:
-    spec = importlib.util.spec_from_file_location("atecc_model", ROM / "_atecc608.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MODEL = model()
+MODEL = peripheral("_atecc608")
 
 
 class Bus:

@@ -1,6 +1,5 @@
 """On the VM: a spool whose power goes, a week away, and an application beside the agent."""
 
-import os
 from pathlib import Path
 
 import pytest
@@ -10,13 +9,6 @@ from emulator import vm
 from vm_scripts import run
 
 pytestmark = pytest.mark.vm
-
-
-@pytest.fixture(scope="module")
-def machine() -> vm.Vm:
-    if not os.environ.get("TROTH_MICROPYTHON") and not (vm.root() / "versions.json").exists():
-        pytest.skip("no MicroPython VM here; `make test` sets it up")
-    return vm.find_vm()
 
 
 def test_power_that_goes_at_any_flash_operation_leaves_the_old_ring_or_the_new(

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import subprocess
 from collections.abc import Callable
 
@@ -186,10 +185,7 @@ print("all")
 
 
 @pytest.mark.vm
-def test_the_vm_finds_the_same_troubles() -> None:
-    if not os.environ.get("TROTH_MICROPYTHON") and not (vm.root() / "versions.json").exists():
-        pytest.skip("no MicroPython VM here; `make test` sets it up")
-    machine = vm.find_vm()
+def test_the_vm_finds_the_same_troubles(machine: vm.Vm) -> None:
     heap = f"heapsize={112 * 1024 * machine.heap_factor}"
     start = f"import sys\nsys.path[:] = [{str(AGENT)!r}]\nHOSTILE = {list(HOSTILE.values())!r}\n"
     argv = [*machine.argv, "-X", heap, "-c", start + VM]

@@ -5,9 +5,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import hmac
-import importlib.util
 import io
-import os
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,13 +15,13 @@ import pytest
 
 import agent_support
 from agent_support import AGENT, FakeBoard, app_image, plug_in
+from emulated import peripheral
 from emulator import vm
 from troth_agent import Trouble, attest, keys
 from troth_agent.keys import efuse_hmac
 
 import machine  # isort: skip  (the stand-in of agent_support)
 
-ROM = Path(__file__).parents[1] / "boards/emulator/rom/lib"
 KEY = bytes(range(100, 132))
 CHIPS = {
     "esp32s2": 0x3F41A000,
@@ -38,16 +36,7 @@ IDS = {"esp32s2": 2, "esp32c2": 0xC, "esp32c6": 0xD, "esp32h2": 0x10, "esp32p4":
 agent_support.CHIP_IDS.update(IDS | {"esp32c5": 0x17})
 
 
-def model() -> Any:
-    spec = importlib.util.spec_from_file_location("hmac_model", ROM / "_hmac.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MODEL = model()
+MODEL = peripheral("_hmac")
 
 
 class Chip:
@@ -273,11 +262,9 @@ print(attest.Evidence(b"set", said, key, bytes(32)).bundle().hex())
 
 
 @pytest.mark.vm
-def test_micropython_and_cpython_make_the_same_mac() -> None:
-    if not os.environ.get("TROTH_MICROPYTHON") and not (vm.root() / "versions.json").exists():
-        pytest.skip("no MicroPython VM here; `make test` sets it up")
-    program = (ROM / "_hmac.py").read_text() + SAME
-    out, found = io.StringIO(), vm.find_vm()
+def test_micropython_and_cpython_make_the_same_mac(machine: vm.Vm) -> None:
+    program = Path(MODEL.__file__).read_text() + SAME
+    out = io.StringIO()
     kept = {name: agent_support.sys.modules[name] for name in ("machine", "esp32")}
     try:
         with contextlib.redirect_stdout(out):
@@ -287,7 +274,7 @@ def test_micropython_and_cpython_make_the_same_mac() -> None:
         agent_support.sys.modules["troth_agent.keys.efuse_hmac"] = efuse_hmac
         keys.efuse_hmac = efuse_hmac
     start = f"import sys\nsys.path[:] = [{str(AGENT)!r}]\n"
-    argv = [*found.argv, "-X", f"heapsize={112_000 * found.heap_factor}", "-c", start + program]
+    argv = [*machine.argv, "-X", f"heapsize={112_000 * machine.heap_factor}", "-c", start + program]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60)
     assert done.stdout == out.getvalue(), done.stderr
     assert done.stdout.count("\n") == 8

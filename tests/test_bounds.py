@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from base64 import b64decode
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -20,12 +18,6 @@ from troth.ingest.http import API, EVIDENCE, RECEIPT, Api
 from troth.ingest.pipeline import BUNDLE
 from troth.ingest.replies import Reply
 from troth.store import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with house.new_store(tmp_path) as store:
-        yield store
 
 
 def test_a_bucket_is_full_at_first_and_fills_again() -> None:

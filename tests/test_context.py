@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -66,12 +64,6 @@ def test_only_the_last_hour_and_day_count() -> None:
     assert made.boots_24h(NOW + 4 * HOUR) == 4
     assert made.boots_24h(NOW + 4 * HOUR, boot_count=9) == 9
     assert made.boots_24h(NOW + 2 * HOUR + DAY) == 2
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with house.new_store(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

@@ -6,13 +6,11 @@ import asyncio
 import contextlib
 import json
 from base64 import b64decode
-from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
-import forge
 import house
 from troth.ingest import server
 from troth.ingest.door import MAX_REQUEST
@@ -22,20 +20,6 @@ from troth.store import Store
 
 Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 Answer = tuple[int, dict[str, str], bytes]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with house.new_store(tmp_path) as store:
-        yield store
-
-
-@pytest.fixture
-def board(store: Store) -> forge.Device:
-    board = forge.Device(1)
-    house.enrol(store, board)
-    store.add_release(house.release(board), b"signed", at=house.NOW)
-    return board
 
 
 @pytest.fixture

@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import importlib.util
 import random
 from pathlib import Path
-from typing import Any
 
 import pytest
 from reedsolo import RSCodec
 
-from emulated import boards
+from emulated import boards, peripheral
 from emulator import chips
 from forked import espefuse
 
-ROM = Path(__file__).parents[1] / "boards/emulator/rom/lib"
 CHIPS = ("esp32s2", "esp32s3", "esp32c3", "esp32c5", "esp32c6", "esp32h2", "esp32p4")
 KEY = bytes(range(100, 132))
 BURN, READ = 0x5A5A, 0x5AA5
 
 
-def model() -> Any:
-    spec = importlib.util.spec_from_file_location("burner_model", ROM / "_burner.py")
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-MODEL = model()
+MODEL = peripheral("_burner")
 
 
 class Silicon:

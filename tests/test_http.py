@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from base64 import b64decode, urlsafe_b64decode
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from pathlib import Path
+from collections.abc import AsyncIterator, Callable, Coroutine
 from typing import Any
 
 import httpx
@@ -19,20 +18,6 @@ from troth.ingest.pipeline import BARE, BUNDLE, Pipeline
 from troth.store import Store
 
 SESSION = "application/vnd.veraison.challenge-response-session+json"
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with house.new_store(tmp_path) as store:
-        yield store
-
-
-@pytest.fixture
-def board(store: Store) -> forge.Device:
-    board = forge.Device(1)
-    house.enrol(store, board)
-    store.add_release(house.release(board), b"signed", at=house.NOW)
-    return board
 
 
 @pytest.fixture

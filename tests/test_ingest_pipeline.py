@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import jwt
 import pytest
@@ -23,12 +21,6 @@ from troth.ingest.outcomes import (
 )
 from troth.ingest.pipeline import BARE, Pipeline
 from troth.store import Store
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with house.new_store(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Callable, Coroutine, Iterator
-from pathlib import Path
 from typing import Any
 
 import cbor2
@@ -31,20 +30,6 @@ from troth_agent import receipt
 HEADER = bytes.fromhex("a201261019fdea")
 KEY = house.ear_key().public_key()
 Talk = Callable[[httpx.AsyncClient, Carrier], Coroutine[Any, Any, Any]]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with house.new_store(tmp_path) as store:
-        yield store
-
-
-@pytest.fixture
-def board(store: Store) -> forge.Device:
-    board = forge.Device(1)
-    house.enrol(store, board)
-    store.add_release(house.release(board), b"signed", at=house.NOW)
-    return board
 
 
 def talk(store: Store, conversation: Talk) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import sqlite3
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,12 +20,6 @@ from troth.store import DeviceRow, KeyRow, Store, engine, migrate, schema
 from troth.trouble import Trouble
 
 NOW = house.NOW
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with house.new_store(tmp_path) as store:
-        yield store
 
 
 @pytest.fixture

@@ -77,13 +77,6 @@ def private(board: forge.Device) -> bytes:
     return number.to_bytes(32, "big") + board.public_key
 
 
-@pytest.fixture
-def machine() -> vm.Vm:
-    if not os.environ.get("TROTH_MICROPYTHON") and not (vm.root() / "versions.json").exists():
-        pytest.skip("no MicroPython VM here; `make test` sets it up")
-    return vm.find_vm()
-
-
 def test_a_report_waits_until_the_server_is_the_right_one(machine: vm.Vm, tmp_path: Path) -> None:
     ca, pems = authority(), {}
     for wrong in (*WRONG, "right"):

@@ -8,7 +8,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -21,20 +20,6 @@ import house
 from troth.core.verdict import State
 from troth.ingest.outcomes import Judged
 from troth.store import Store, StoreUnavailable, engine, evidence
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Iterator[Store]:
-    with house.new_store(tmp_path) as store:
-        yield store
-
-
-@pytest.fixture
-def board(store: Store) -> forge.Device:
-    board = forge.Device(1)
-    house.enrol(store, board)
-    store.add_release(house.release(board), b"signed", at=house.NOW)
-    return board
 
 
 class Disk:
