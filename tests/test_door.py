@@ -158,6 +158,17 @@ def test_what_is_too_large_ends_the_connection(talk: Any, request_: bytes) -> No
     talk(conversation)
 
 
+def test_as_many_connections_are_held_as_the_machine_grants() -> None:
+    resource = pytest.importorskip("resource")
+    before, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most - 1, most))
+    try:
+        server._hold_many()
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (most, most)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (before, most))
+
+
 def test_a_head_without_an_end_is_not_listened_to_for_ever(talk: Any) -> None:
     async def conversation(wire: Wire) -> None:
         wire[1].write(b"GET /healthz HTTP/1.1\r\nX: " + b"x" * 2 * MAX_REQUEST)

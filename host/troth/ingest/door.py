@@ -35,7 +35,10 @@ class Expects(Protocol):
 
 
 class Patient(HttpToolsProtocol):
-    """Who does not finish a request in time, or in this many bytes, is cut off."""
+    """Who does not finish a request in time, or in this many bytes, is cut off.
+
+    Without a farewell, for which who holds us up would let us wait.
+    """
 
     _deadline: TimerHandle | None = None
     _unfinished = False
@@ -54,7 +57,7 @@ class Patient(HttpToolsProtocol):
         self._watch(self._unfinished)  # a request that came whole never needs a timer
         self._came = self._came + len(data) if self._unfinished else 0
         if self._came > MAX_REQUEST:
-            self.transport.close()
+            self.transport.abort()
 
     def on_message_begin(self) -> None:
         self._unfinished = True
@@ -66,7 +69,7 @@ class Patient(HttpToolsProtocol):
 
     def _watch(self, waiting: bool) -> None:
         if waiting and self._deadline is None:
-            self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self.transport.close)
+            self._deadline = self.loop.call_later(REQUEST_TIMEOUT_S, self.transport.abort)
         elif not waiting and self._deadline is not None:
             self._deadline.cancel()
             self._deadline = None

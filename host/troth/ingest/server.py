@@ -79,6 +79,7 @@ async def run(
 
     `background` is called in a thread every second; `beside` runs in this loop until the end.
     """
+    _hold_many()
     servers = [_Server(_config(listener)) for listener in listeners]
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -97,6 +98,17 @@ async def run(
         await asyncio.gather(*tasks)
     finally:
         await end(others)
+
+
+def _hold_many() -> None:
+    """As many connections as this machine grants: who opens a thousand shuts nobody else out."""
+    try:
+        import resource
+    except ImportError:  # no such limit here
+        return
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with contextlib.suppress(OSError, ValueError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
 async def _repeat(chore: Callable[[], Any], every_s: float = 1.0) -> None:
