@@ -35,7 +35,7 @@ from troth.ingest.bounds import Bounds
 from troth.ingest.epochs import Epochs
 from troth.ingest.http import EPOCH, EVIDENCE, Api
 from troth.ingest.pipeline import BUNDLE, Pipeline
-from troth.settings import read_policy
+from troth.policyfile import read_policy
 from troth.store import KeyRow, Store
 from troth.web.app import pages
 

@@ -14,7 +14,7 @@ from troth.catalogue.lint import REMEDIES, Finding, lint
 from troth.catalogue.loader import HERE
 from troth.catalogue.template import template
 from troth.cli import root
-from troth.settings import read_policy
+from troth.policyfile import read_policy
 from troth.trouble import Trouble
 
 ID = "acme.clock"

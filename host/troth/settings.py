@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .core.reference import Policy
+from .policyfile import read_policy
+from .tomlfile import check_keys, read_toml
 from .trouble import Trouble
 
 _SERVE = {"bind": "127.0.0.1:8443", "pages": "127.0.0.1:8080"}
 MASTER = Path("certs", "dev", "hmac-master.key")  # of the boards' fuse keys
-_MOST = 2**31  # sixty-eight years in seconds: far beyond any of these numbers
-_LEAST = {"grace_after_enrolment_h": 0}  # all other numbers are above 0
-_ARTICLES = {
-    int: "a whole number above 0",
-    float: "a number above 0 and at most 10",
-    list: "a list of strings",
-    bool: "true or false",
-}
-_DIGEST = re.compile(r"[0-9a-f]{64}")
 _STORE = {"db": "sqlite:///troth.db"}
 _MQTT = {"url": "", "ca": "", "user": "", "password_file": ""}
 
@@ -98,8 +89,8 @@ def load_settings(home: str | None = None, db: str | None = None) -> Settings:
         raise Trouble(
             "home.missing", f"no troth.toml in {root} or above it", fix="troth init, or --home DIR"
         )
-    config = _read(root / "troth.toml", "config")
-    _only(config, {"serve", "store", "mqtt"}, root / "troth.toml", "config")
+    config = read_toml(root / "troth.toml", "config")
+    check_keys(config, {"serve", "store", "mqtt"}, root / "troth.toml", "config")
     serve = _section(config, "serve", _SERVE, root / "troth.toml")
     store = _section(config, "store", _STORE, root / "troth.toml")
     mqtt = _section(config, "mqtt", _MQTT, root / "troth.toml")
@@ -115,125 +106,13 @@ def load_settings(home: str | None = None, db: str | None = None) -> Settings:
     )
 
 
-def read_policy(path: Path) -> tuple[Policy, int, int]:
-    """The operator's own numbers, and how long a challenge and an epoch last in seconds.
-
-    Trouble `policy.*`.
-    """
-    said = _read(path, "policy") if path.is_file() else {}
-    default = Policy()
-    day = 86_400
-    want: dict[str, tuple[type, Any]] = {
-        "max_evidence_age_s": (int, default.max_evidence_age),
-        "approved_algs": (list, list(default.approved_algs)),
-        "max_reconnects_per_h": (int, default.max_reconnects),
-        "max_boots_24h": (int, default.max_boots_24h),
-        "fix_grace_days": (int, default.fix_grace // day),
-        "max_feed_age_days": (int, default.max_feed_age // day),
-        "review_interval_days": (int, default.review_interval // day),
-        "update_check_days": (int, default.update_check_interval // day),
-        "max_login_tries": (int, default.max_tries),
-        "max_cvss": (float, default.max_cvss),
-        "anchors": (list, []),
-        "challenge_ttl_s": (int, 300),
-        "epoch_s": (int, 900),
-        "grace_after_enrolment_h": (int, default.grace_after_enrolment // 3600),
-        "waiver_four_eyes": (bool, default.waiver_four_eyes),
-        "packs": (list, []),
-    }
-    _only(said, set(want), path, "policy")
-    got = {}
-    for key, (kind, value) in want.items():
-        got[key] = said.get(key, value)
-        if kind is float and type(got[key]) is int:
-            got[key] = float(got[key])
-        if (
-            type(got[key]) is not kind
-            or (kind is int and got[key] < _LEAST.get(key, 1))
-            or (kind is float and not 0 < got[key] <= 10)
-        ):
-            article = _ARTICLES[kind]
-            raise Trouble(
-                "policy.type",
-                f"{key} in {path.name} must be {article}, not {got[key]!r}",
-                fix=f"edit {path}",
-            )
-        if kind is list and not all(type(item) is str for item in got[key]):
-            raise Trouble(
-                "policy.type", f"{key} in {path.name} must hold strings only", fix=f"edit {path}"
-            )
-        if kind is int and got[key] > _MOST:
-            raise Trouble(
-                "policy.value", f"{key} in {path.name} is above {_MOST}", fix=f"edit {path}"
-            )
-    for anchor in got["anchors"]:
-        if not _DIGEST.fullmatch(anchor):
-            raise Trouble(
-                "policy.value",
-                f"{anchor[:80]!r} under anchors in {path.name} is no SHA-256 in lower-case hex",
-                fix=f"edit {path}; openssl x509 -in CA.pem -outform DER | sha256sum",
-            )
-    policy = Policy(
-        max_evidence_age=got["max_evidence_age_s"],
-        approved_algs=tuple(got["approved_algs"]),
-        max_reconnects=got["max_reconnects_per_h"],
-        max_boots_24h=got["max_boots_24h"],
-        fix_grace=got["fix_grace_days"] * day,
-        max_feed_age=got["max_feed_age_days"] * day,
-        review_interval=got["review_interval_days"] * day,
-        update_check_interval=got["update_check_days"] * day,
-        max_tries=got["max_login_tries"],
-        max_cvss=got["max_cvss"],
-        anchors=tuple(got["anchors"]),
-        grace_after_enrolment=got["grace_after_enrolment_h"] * 3600,
-        waiver_four_eyes=got["waiver_four_eyes"],
-        packs=tuple(str((path.parent / pack).resolve()) for pack in got["packs"]),
-    )
-    epoch = _epoch(said, got["epoch_s"], policy.max_evidence_age, path)
-    return policy, got["challenge_ttl_s"], epoch
-
-
-def _epoch(said: dict[str, Any], epoch: int, max_age: int, path: Path) -> int:
-    """How long an epoch lasts: what answers one at its end must not be too old already."""
-    if 4 * epoch <= max_age:
-        return epoch
-    if "epoch_s" in said:
-        raise Trouble(
-            "policy.value",
-            f"epoch_s in {path.name} is above a quarter of max_evidence_age_s, {max_age}",
-            why="an answer comes up to two epochs after its handle, and is as old as that",
-            fix=f"edit {path}",
-        )
-    return max(1, max_age // 4)
-
-
-def _read(path: Path, noun: str) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        raise Trouble(f"{noun}.syntax", f"{path.name}: {err}", fix=f"edit {path}") from err
-    except OSError as err:
-        raise Trouble(f"{noun}.unreadable", f"cannot read {path}: {err.strerror}") from err
-
-
-def _only(said: dict[str, Any], known: set[str], path: Path, noun: str) -> None:
-    unknown = sorted(set(said) - known)
-    if unknown:
-        raise Trouble(
-            f"{noun}.unknown-key",
-            f"{path.name} has an unknown key {unknown[0]!r}",
-            why=f"known keys: {', '.join(sorted(known))}",
-            fix=f"edit {path}",
-        )
-
-
 def _section(
     config: dict[str, Any], name: str, default: dict[str, str], path: Path
 ) -> dict[str, str]:
     said = config.get(name, {})
     if type(said) is not dict:
         raise Trouble("config.type", f"[{name}] in {path.name} must be a table", fix=f"edit {path}")
-    _only(said, set(default), path, "config")
+    check_keys(said, set(default), path, "config")
     for key, value in said.items():
         if type(value) is not str:
             raise Trouble(

@@ -121,7 +121,8 @@ def _is_ours() -> bool:
 
 def where() -> tuple[str, Policy]:
     """The store's URL and the policy: a home's, or the defaults where only `--db` is given."""
-    from ..settings import find_home, load_settings, read_policy
+    from ..policyfile import read_policy
+    from ..settings import find_home, load_settings
 
     obj = click.get_current_context().find_root().obj or {}
     db = obj.get("db")
