@@ -144,7 +144,7 @@ def test_another_fault_of_the_flash_costs_nothing(
 class Link:
     """A verifier in one object: what it takes, it has on disk, unless told otherwise."""
 
-    why = ""
+    why, rotate = "", None
 
     def __init__(self) -> None:
         self.up, self.challenged = True, 0

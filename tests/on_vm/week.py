@@ -63,7 +63,7 @@ class Board:
 
 
 class Link:
-    up = True
+    up, rotate = True, None
     got = []
 
     def open(self, settings, context, ueid):
