@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
+from string import Formatter
 from typing import Any
 
 from ..core.duties import Outcome
@@ -16,6 +18,7 @@ from ..core.verdict import Catalogue
 from ..fleet.words import count
 from .shipping import Build, Market
 
+_DRAFTS = Path(__file__).parent / "drafts"
 _DRAFT = "A draft by Troth from what is known. GAP marks what is missing. Not legal advice."
 _WORDS = {
     Outcome.MET: "met, as far as it is known",
@@ -27,136 +30,46 @@ _WORDS = {
 
 def psti(build: Build, *, now: int) -> str:
     """The UK statement of compliance."""
-    said, ours = build.statement, build.release
-    support = _day(said.support_end) if said.support_end is not None else _gap("support_end")
-    lines = [
-        f"# Statement of compliance: {ours.model}",
-        "",
-        _DRAFT,
-        "Fields: The Product Security and Telecommunications Infrastructure (Security Requirements",
-        "for Relevant Connectable Products) Regulations 2023, Schedule 4.",
-        "",
-        "## 1. Product",
-        "",
-        f"- Model: {ours.model}, firmware {ours.version} for {ours.chip}",
-        f"- Type: {_or_gap(said, 'product_type')}",
-        f"- Batch: {_or_gap(said, 'product_batches')}",
-        "",
-        "## 2. Manufacturer",
-        "",
-        f"- Name: {_or_gap(said, 'maker_name')}",
-        f"- Address: {_or_gap(said, 'maker_address')}",
-        f"- Authorised representative: {said.representative or 'none declared'}",
-        "",
-        "## 3. By whom it is prepared",
-        "",
-        "This statement is prepared by or on behalf of the manufacturer.",
-        "",
-        "## 4. Declaration",
-        "",
-        "In the opinion of the manufacturer, the security requirements of Schedule 1 that apply",
-        "are complied with, or the conditions of Schedule 2 under which compliance is deemed.",
-        "",
-        f"- Standards relied on (number, version, date): {_or_gap(said, 'standards')}",
-        f"- Passwords: {_or_gap(said, 'password_kind')}",
-        f"- Where flaws are reported: {_or_gap(said, 'vdp_url')}, {_or_gap(said, 'vdp_contact')}",
-        f"- Acknowledged within {_or_gap(said, 'vdp_ack_days')} days, "
-        f"status every {_or_gap(said, 'vdp_status_days')} days",
-        "",
-        "## 5. Defined support period",
-        "",
-        f"Security updates are provided until {support}, published at "
-        f"{_or_gap(said, 'support_url')}.",
-        "",
-        "## 6. Signed",
-        "",
-        f"- Name: {_or_gap(said, 'signatory')}",
-        f"- Function: {_or_gap(said, 'signatory_role')}",
-        f"- Place: {_or_gap(said, 'place')}",
-        "- Date: GAP (day of signing)",
-        "- Signature: GAP",
-        "",
-        f"Drafted {_day(now)}.",
-    ]
-    return "\n".join(lines) + "\n"
+    known = {"representative": build.statement.representative or "none declared"}
+    return _filled("uk-statement-of-compliance.md", build, known, now)
 
 
 def cra(build: Build, catalogue: Catalogue, market: Market, *, now: int) -> str:
     """The skeleton of the technical documentation."""
-    said, ours = build.statement, build.release
+    ours = build.release
     signed = f"signed by boot keys {', '.join(ours.boot_key_digests)}"
     if not ours.boot_key_digests:
         signed = "GAP: the image bears no signature"
-    lines = [
-        f"# Technical documentation: {ours.model} {ours.version}",
-        "",
-        _DRAFT,
-        "Headings: Regulation (EU) 2024/2847, Annex VII.",
-        "",
-        "## 1. The product in general",
-        "",
-        f"- What it is for: {_or_gap(said, 'intended_use')}",
-        f"- Type and batch: {_or_gap(said, 'product_type')}, {_or_gap(said, 'product_batches')}",
-        f"- Versions of software that bear on conformity: {ours.version}",
-        f"- App image: sha256 {ours.app_digest}",
-        f"- Code files: manifest sha256 {ours.code_digest}",
-        f"- Settings: sha256 {ours.cfg_digest}",
-        f"- Hardware: chip {ours.chip}; photographs, marking and inner layout: GAP",
-        f"- Information for users (Annex II): {_or_gap(said, 'guide_urls')}, "
-        f"languages {_or_gap(said, 'guide_languages')}",
-        "",
-        "## 2. Design, production, and how flaws are handled",
-        "",
-        "- Design and architecture, with drawings: GAP",
-        f"- Development process: {_or_gap(said, 'sdlc_ref')}",
-        f"- Component list: {_sbom(build)}",
-        f"- Policy for reports of flaws: {_or_gap(said, 'vdp_url')}",
-        f"- Contact: {_or_gap(said, 'vdp_contact')}",
-        f"- Process for flaws: {_or_gap(said, 'vuln_process_ref')}",
-        f"- How updates are distributed securely: {signed}; "
-        f"older versions held back by fuses: {'yes' if ours.anti_rollback else 'no'}",
-        "- Production, and how it is watched and validated: GAP (troth provision keeps a record "
-        "of each unit)",
-        "",
-        "## 3. Risks",
-        "",
-        f"- Assessment: {_or_gap(said, 'risk_ref')}, of {_or_gap(said, 'risk_date')}",
-        "- Each essential requirement, and how it is answered today:",
-        "",
-        *_requirements(catalogue, market),
-        "",
-        "## 4. Support period",
-        "",
-        f"- Until {_or_gap(said, 'support_end')}, expected use {_or_gap(said, 'expected_use')}",
-        f"- What was taken into account: {said.support_justification or 'GAP'}",
-        "",
-        "## 5. Standards and solutions",
-        "",
-        f"- Applied: {_or_gap(said, 'standards')}",
-        "- Where none is applied, the solution chosen instead: GAP",
-        "",
-        "## 6. Tests",
-        "",
-        f"- Reports: {_or_gap(said, 'test_reports')}",
-        f"- Input tests: {_or_gap(said, 'fuzz_ref')}, of version {_or_gap(said, 'fuzz_version')}",
-        f"- Secrets found in the release by a scan: {ours.secret_hits}",
-        "",
-        "## 7. EU declaration of conformity",
-        "",
-        f"- Reference: {_or_gap(said, 'statement_ref')}; a copy: GAP",
-        "",
-        "## 8. Component list for the authority",
-        "",
-        f"- {_sbom(build)}",
-        "",
-        f"Drafted {_day(now)}.",
-    ]
-    return "\n".join(lines) + "\n"
+    known = {
+        "app_digest": ours.app_digest,
+        "code_digest": ours.code_digest,
+        "cfg_digest": ours.cfg_digest,
+        "signed": signed,
+        "anti_rollback": "yes" if ours.anti_rollback else "no",
+        "secret_hits": str(ours.secret_hits),
+        "sbom": _sbom(build),
+        "requirements": "\n".join(_requirements(catalogue, market)),
+        "support_justification": build.statement.support_justification or "GAP",
+    }
+    return _filled("eu-technical-documentation.md", build, known, now)
 
 
 def gaps(paper: str) -> int:
     """How often something is missing."""
     return paper.count("GAP") - 1  # the first line explains the word
+
+
+def _filled(name: str, build: Build, known: dict[str, str], now: int) -> str:
+    """The draft of that name; what is not told here is the maker's to say, or a gap."""
+    ours = build.release
+    paper = (_DRAFTS / name).read_text(encoding="utf-8")
+    said = {
+        field: _or_gap(build.statement, field)
+        for _, field, _, _ in Formatter().parse(paper)
+        if field and hasattr(build.statement, field)
+    }
+    product = {"model": ours.model, "version": ours.version, "chip": ours.chip}
+    return paper.format(**(said | product | known), draft=_DRAFT, today=_day(now))
 
 
 def _requirements(catalogue: Catalogue, market: Market) -> Iterator[str]:
