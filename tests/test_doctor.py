@@ -13,6 +13,7 @@ import pytest
 
 import forge
 import house
+from standing import NOW, Standing, release
 from troth.cli import probes
 from troth.factory.home import make_home
 from troth.factory.pki import make_pki
@@ -48,6 +49,18 @@ def test_every_key_that_serve_would_refuse_fails_with_its_remedy(tmp_path: Path)
     settings.ear_key.chmod(0o644)
     (sign,) = probes.keys(settings)
     assert (sign.level, sign.fix) == ("FAIL", f"chmod 600 {settings.ear_key}")
+
+
+@pytest.mark.parametrize(("late", "level"), [(0, "ok"), (-7200, "warn")], ids=["now", "behind"])
+def test_a_clock_behind_the_store_is_told(
+    late: int, level: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet = Standing(tmp_path)
+    fleet.add_release(release("bench", "esp32", "0.1.0", days_ago=10))
+    fleet.enrol("bench-01", "bench", "esp32", "0.1.0")
+    fleet.report("bench-01")
+    monkeypatch.setattr(time, "time", lambda: NOW + late)
+    assert probes.store(home(tmp_path)).level == level
 
 
 def test_a_certificate_that_ends_is_told_before_it_does(

@@ -202,13 +202,14 @@ def _lasts(name: str, path: Path, *, soon: str, over: str) -> Sign:
 
 
 def store(settings: Settings) -> Sign:
-    """It opens, promises durability, and its audit chain holds."""
+    """It opens, promises durability, its audit chain holds, and it knows nothing of tomorrow."""
     from ..store import Store, StoreUnavailable
 
     try:
         with Store.open(settings.db) as opened:
             breaks = opened.audit_breaks()
             devices = len(opened.devices())
+            newest = max((state.since for state in opened.states().values()), default=0)
     except Trouble as err:
         level = WARN if err.code == "store.missing" else FAIL
         return Sign(
@@ -218,6 +219,10 @@ def store(settings: Settings) -> Sign:
         return Sign("store", FAIL, str(err), f"look at {settings.db}")
     if breaks:
         return Sign("store", FAIL, f"the audit chain breaks at row {breaks[0]}", "restore a backup")
+    if newest > time.time() + 60:
+        said = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(newest))
+        what = f"it holds an answer of {said}: this clock is behind, or was ahead"
+        return Sign("store", WARN, what, "timedatectl set-ntp true")
     return Sign(
         "store", OK, f"{settings.db}: {devices} devices, WAL, synchronous FULL, audit whole"
     )
