@@ -32,34 +32,25 @@ def _move(ref: str, step: str, why: str) -> int:
     return OK
 
 
-@click.command()
-@click.argument("ref", metavar="DEVICE")
-@_why
-@json_option
-@db_option
-def suspend(ref: str, why: str) -> int:
-    """Note that a device is set aside; it is judged and counted all the same."""
-    return _move(ref, "suspend", why)
+def _step(name: str, help: str) -> click.Command:
+    """The verb of one step."""
+
+    @click.command(name, help=help)
+    @click.argument("ref", metavar="DEVICE")
+    @_why
+    @json_option
+    @db_option
+    def verb(ref: str, why: str) -> int:
+        return _move(ref, name, why)
+
+    return verb
 
 
-@click.command()
-@click.argument("ref", metavar="DEVICE")
-@_why
-@json_option
-@db_option
-def resume(ref: str, why: str) -> int:
-    """Put a suspended device back into service."""
-    return _move(ref, "resume", why)
-
-
-@click.command()
-@click.argument("ref", metavar="DEVICE")
-@_why
-@json_option
-@db_option
-def retire(ref: str, why: str) -> int:
-    """Take a device out of service for good: `troth check` counts it no more."""
-    return _move(ref, "retire", why)
+suspend = _step(
+    "suspend", "Note that a device is set aside; it is judged and counted all the same."
+)
+resume = _step("resume", "Put a suspended device back into service.")
+retire = _step("retire", "Take a device out of service for good: `troth check` counts it no more.")
 
 
 @click.command()
