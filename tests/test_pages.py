@@ -45,7 +45,9 @@ ADDRESSES = [
     "/evidence/14",
     "/evidence/14?against=previous",
     "/duties",
+    "/duties?as_of=2026-11-23T05:00",
     "/duties/surface.no-webrepl",
+    "/duties/support.not-shortened?as_of=2026-11-23T08:00:00Z",
     "/feeds",
     "/feeds?as_of=2026-11-23T05:00",
     "/docs",
@@ -198,6 +200,22 @@ def test_a_device_page_tells_each_duty_from_when_to_when_and_by_which_report(
     assert "No duty ever answered otherwise" in before
     assert re.search(r" met 2026-11-23 04:00Z now no WebREPL", before)
     assert "of the release" in before
+
+
+def test_a_duty_page_says_since_when_each_unit_fails_it_and_what_was_so_before(
+    client: TestClient,
+) -> None:
+    def fleet_part(address: str) -> str:
+        text = client.get(address).text
+        return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text[text.index('id="fleet"') :]))
+
+    own = fleet_part("/duties/surface.no-webrepl")
+    assert "2 of 12 bound units fail" in own
+    assert "therm-03 ✘ non-compliant failing since 2026-11-23 07:45Z" in own
+    shared = fleet_part("/duties/support.not-shortened")
+    assert re.search(r"gate-01 ✘ non-compliant failing since 2026-11-23 0\d:\d\dZ", shared)
+    before = fleet_part("/duties/surface.no-webrepl?as_of=2026-11-23T05:00")
+    assert "and none fails" in before
 
 
 def test_silence_turns_stale_by_the_clock_alone(tmp_path) -> None:

@@ -298,6 +298,7 @@ def test_the_command_line_adds_lists_shows_and_revokes(tmp_path: Path) -> None:
     assert ended["waivers"][0]["status"] == "revoked"
     assert run("waiver", "list")["waivers"] == []
     assert len(run("waiver", "list", "--every")["waivers"]) == 1
+    assert run("waiver", "list", "--every", "--as-of", "2026-01-01")["waivers"] == []
 
 
 def test_a_changed_policy_judges_everybody_again_and_an_unchanged_one_does_not(

@@ -11,7 +11,7 @@ import click
 from ..core.duties import Party
 from ..core.waiver import Scope
 from ..fleet.words import iso, plain
-from .desk import Instant, db_option
+from .desk import Instant, as_of_option, db_option
 from .output import OK, json_option, print_json, wants_json
 from .tables import print_table
 
@@ -81,16 +81,17 @@ def add(duty: str, because: str, ticket: str, expires: int, **said: Any) -> int:
 
 @command.command("list")
 @click.option("--every", is_flag=True, help="those that have ended too")
+@as_of_option
 @json_option
 @db_option
-def list_waivers(every: bool) -> int:
+def list_waivers(every: bool, as_of: int | None) -> int:
     """The waivers in force: which duty, for whom, until when."""
     from .desk import open_desk
 
     with open_desk() as desk:
-        rows = [row for row in desk.store.waivers() if every or row.waiver.holds(desk.now)]
-        now = desk.now
-    return _print(rows, now)
+        at = desk.now if as_of is None else as_of
+        made = [row for row in desk.store.waivers() if row.waiver.created <= at]
+    return _print([row for row in made if every or row.waiver.holds(at)], at)
 
 
 @command.command("show")
@@ -193,9 +194,9 @@ def _print(rows: list[WaiverRow], now: int) -> int:
 
 
 def _status(row: WaiverRow, now: int) -> str:
-    if row.end is not None:
-        return row.end.how
-    return "in force" if row.waiver.holds(now) else "expired"
+    if row.waiver.holds(now):
+        return "in force"
+    return "expired" if row.end is None else row.end.how
 
 
 def _document(row: WaiverRow, now: int) -> dict[str, Any]:
