@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from troth.factory import boardfiles
 from troth.factory.boardfiles import new_board
 from troth.factory.hardening import chip_ids, images, load_chip
 from troth.trouble import Trouble
@@ -289,3 +291,15 @@ def test_images_are_flashed_where_the_table_has_them(chip: str) -> None:
     assert said["app"] == partitions(chip)["ota_0"][2]
     assert said["partition-table"] == int(together(chip)["PARTITION_TABLE_OFFSET"], 0)
     assert said["bootloader"] < said["partition-table"]
+
+
+def test_half_a_definition_is_not_left_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, name: str) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(boardfiles, "_settle", full)
+    with pytest.raises(OSError, match="No space left"):
+        boardfiles.new_board("ACME_C3", "esp32c3", tmp_path / "acme")
+    assert not (tmp_path / "acme").exists()

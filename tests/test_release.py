@@ -262,7 +262,7 @@ def test_a_full_disk_is_told_as_one(home: Path) -> None:
     words = ["--home", str(home), "release", "show", "therm-v2@1.4.0", "--record", "/dev/full"]
     done = subprocess.run([sys.executable, "-m", "troth", *words], capture_output=True, text=True)
     assert done.returncode == 2
-    assert done.stderr.startswith("error[file.unusable] No space left on device")
+    assert done.stderr.startswith("error[file.unusable] /dev/full: No space left on device")
     assert "fix:" in done.stderr
 
 

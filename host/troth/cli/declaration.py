@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .maker import as_time, open_home, read_file
-from .output import OK, UNKNOWN, json_option, print_json, wants_json
+from .output import OK, UNKNOWN, json_option, print_json, put_file, wants_json
 
 if TYPE_CHECKING:
     from ..core.reference import Statement
@@ -59,7 +59,7 @@ def sign(file: Path, output: Path | None, key: Path | None) -> None:
     secret = read_private_key(key or _keys() / "release.key")
     record = declaration.sign(said, secret, at=int(time.time()))
     target = output or file.with_suffix(".cbor")
-    target.write_bytes(record)
+    put_file(target, record)
     _tell(declaration.read(record, secret.public_key()), {"file": str(target)})
 
 

@@ -11,7 +11,7 @@ import click
 from ..core.duties import Duty
 from ..fleet.words import SEVERITIES, count, day, iso, plain
 from ..trouble import Trouble
-from .output import FAILED, OK, json_option, print_json, wants_json
+from .output import FAILED, OK, json_option, print_json, put_file, wants_json
 from .tables import print_table
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ def new(ident: str, pack: Path) -> int:
             fix="an id of your own, like acme.no-telnet",
         )
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    put_file(path, text.encode())
     if wants_json():
         print_json({"schema": "troth/new/1", "id": ident, "file": str(path)})
         return OK

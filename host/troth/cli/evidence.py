@@ -23,6 +23,7 @@ from .output import (
     UNKNOWN,
     json_option,
     print_json,
+    put_file,
     wants_json,
 )
 from .tables import print_table
@@ -153,7 +154,7 @@ def bundle(device: str, output: Path, last: int, key: Path | None) -> int:
             ring=home_ring(),
             last=last,
         )
-    output.write_bytes(raw)
+    put_file(output, raw)
     if key is not None:
         seals.seal(output, raw, {"device": row.name}, key)
     said = {"file": str(output), "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}

@@ -8,6 +8,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -82,6 +83,22 @@ def wants_json() -> bool:
 def print_json(document: dict[str, Any]) -> None:
     """One document on stdout; every document names its schema."""
     print(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def put_file(path: Path, content: bytes) -> None:
+    """What `-o` names, whole or as it was before; a failure tells its place."""
+    try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(content)  # a device or a pipe
+            return
+        part = path.resolve().with_name(f".{path.name}.part")
+        try:
+            part.write_bytes(content)
+            part.replace(path.resolve())
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as err:
+        raise OSError(err.errno, err.strerror, str(path)) from err
 
 
 def exit_code(code: str) -> int:

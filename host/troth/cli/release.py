@@ -10,7 +10,7 @@ import click
 
 from . import shipping
 from .maker import as_time, open_home, parse_time, read_file
-from .output import json_option, print_json, wants_json
+from .output import json_option, print_json, put_file, wants_json
 
 if TYPE_CHECKING:
     from ..core.reference import Release
@@ -114,7 +114,7 @@ def show(ref: str, record: Path | None) -> None:
         # what is shown is what the signature holds for, not what a database says
         read_release(row.record, read_public_key(settings.keys, "release"))
     if record:
-        record.write_bytes(row.record)
+        put_file(record, row.record)
     _tell(row.release, added=None, hits=[])
 
 

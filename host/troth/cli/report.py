@@ -11,7 +11,7 @@ import click
 from ..trouble import Trouble
 from . import seals
 from .desk import as_of_option, db_option, open_desk
-from .output import OK, json_option, print_json, wants_json
+from .output import OK, json_option, print_json, put_file, wants_json
 
 if TYPE_CHECKING:
     from ..report.findings import Report
@@ -56,7 +56,7 @@ def command(
     if output is None:
         sys.stdout.buffer.write(raw)
         return OK
-    output.write_bytes(raw)
+    put_file(output, raw)
     click.echo(f"{output}: {made.words}, {made.scope}", err=True)
     if key is not None:
         seals.seal(output, raw, _about(made), key)

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ..trouble import Trouble
+from .output import put_file
 
 
 def beside(file: Path) -> Path:
@@ -22,7 +23,7 @@ def seal(file: Path, raw: bytes, about: Mapping[str, Any], key: Path) -> None:
     from ..factory.signed import sign_record
 
     said = {"sha256": hashlib.sha256(raw).hexdigest(), **about}
-    beside(file).write_bytes(sign_record(said, "report", read_private_key(key)))
+    put_file(beside(file), sign_record(said, "report", read_private_key(key)))
     click.echo(f"{beside(file)}: signed", err=True)
 
 

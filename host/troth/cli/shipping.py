@@ -13,7 +13,7 @@ import click
 from ..trouble import Trouble
 from .desk import Instant
 from .maker import open_home, read_file
-from .output import NON_COMPLIANT, OK, UNKNOWN, json_option, print_json, wants_json
+from .output import NON_COMPLIANT, OK, UNKNOWN, json_option, print_json, put_file, wants_json
 
 if TYPE_CHECKING:
     from ..core.reference import Policy
@@ -104,7 +104,7 @@ def sbom(app: Path, files: Path, version: str | None, model: str | None, output:
     text = list_parts(
         image, board_tree(tree, frozen=drafted.frozen_agent), drafted.release(), made=now
     )
-    output.write_text(text, encoding="utf-8")
+    put_file(output, text.encode())
     if wants_json():
         print_json({"schema": "troth/sbom/1", "file": str(output)})
         return
@@ -196,7 +196,7 @@ def _write(
             texts["eu-technical-documentation.md"] = papers.cra(build, catalogue, market, now=now)
     folder.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        put_file(folder / name, text.encode())
     return {str(folder / name): papers.gaps(text) for name, text in texts.items()}
 
 

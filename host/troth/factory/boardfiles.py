@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import shutil
@@ -20,6 +21,17 @@ def new_board(name: str, chip: str, folder: Path) -> list[str]:
         raise Trouble("board.name", f"{name!r} is no name for a board", fix="use one like ACME_C3")
     if folder.exists() and any(folder.iterdir()):
         raise Trouble("board.exists", f"{folder} holds something", fix="name a new folder")
+    try:
+        _copy(name, chip, folder)
+    except OSError as err:
+        shutil.rmtree(folder, ignore_errors=True)
+        if not isinstance(err, shutil.Error):
+            raise
+        raise OSError(errno.EIO, "not all files could be written", str(folder)) from err
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def _copy(name: str, chip: str, folder: Path) -> None:
     boards = bundled("boards")
     shutil.copytree(boards / chip / "micropython", folder, dirs_exist_ok=True)
     shutil.copytree(boards / "common", folder / "common")
@@ -29,7 +41,6 @@ def new_board(name: str, chip: str, folder: Path) -> list[str]:
     for path in (*folder.glob("*"), *folder.glob("common/*")):
         if path.is_file():
             _settle(path, name)
-    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
 
 
 def _settle(path: Path, name: str) -> None:
