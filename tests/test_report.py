@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 from jsonschema import Draft4Validator
 
-from standing import NOW, POLICY, Standing, demo_fleet, release
+from standing import DAY, NOW, POLICY, Standing, demo_fleet, release
 from troth.catalogue import bundled, load
 from troth.cli import root
 from troth.core.verdict import judge
@@ -29,7 +29,7 @@ from troth.report import FORMATS
 from troth.report.as_csv import safe
 from troth.report.findings import Report, report
 from troth.report.lines import lines
-from troth.store import Store
+from troth.store import FeedRow, Store
 
 # all 17 in all formats take half a minute: TROTH_EVERY_REGIME=1 make test K=another_process
 EVERY_REGIME = "TROTH_EVERY_REGIME" in os.environ
@@ -100,7 +100,10 @@ def test_since_is_without_a_break_and_what_is_not_shown_says_why(tmp_path: Path)
     fleet.report("therm-01", at=NOW - 9000)
     fleet.report("therm-01", at=NOW - 5000, code_digest=b"1" * 32)
     fleet.report("therm-01", at=NOW - 600, code_digest=b"2" * 32)  # fails on, in other words
+    fleet.store.add_feed(FeedRow(0, "osv", "osv", "", NOW - 9 * DAY, 0, "0", NOW - 60, "a"), b"[]")
     found = made(fleet, "eu-cra")
+    assert found.feeds == ("osv of 2026-11-14T08:00:00Z, stale", "component lists of 0 releases")
+    assert made(fleet, "eu-cra", at=NOW - 61).feeds == ("component lists of 0 releases",)
     changed = next(each for each in found.findings if each.duty.id == "boot.files-known")
     assert (changed.since, changed.answer) == ("2026-11-23T06:36:40Z", "not-met")
     open_ones = [each for each in found.findings if each.outcome == "not-shown"]

@@ -59,6 +59,7 @@ def _cover(report: Report) -> str:
         ("Catalogue", report.catalogue),
         ("Regime", report.regime_digest),
         ("References", report.references),
+        ("Feeds", "; ".join(report.feeds)),
         ("Check it again", "; ".join(report.again)),
     )
     return _table((), ((f"<b>{head}</b>", escape(text)) for head, text in rows if text))

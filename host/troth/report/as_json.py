@@ -27,6 +27,7 @@ def document(report: Report) -> dict[str, Any]:
         "catalogue": report.catalogue,
         "regime_digest": report.regime_digest,
         "references": report.references,
+        "feeds": list(report.feeds),
         "method": METHOD,
         "limits": LIMITS,
         "verify_again": list(report.again),

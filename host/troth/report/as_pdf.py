@@ -77,6 +77,7 @@ def _cover(report: Report) -> list[Any]:
         ("Catalogue", report.catalogue),
         ("Regime", report.regime_digest),
         ("References", report.references),
+        ("Feeds", "; ".join(report.feeds)),
         ("Check it again", "; ".join(report.again)),
     )
     brief = as_brief.write(report).split("\n\n")[1:-2]

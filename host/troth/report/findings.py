@@ -7,7 +7,7 @@ that resolves to the operator is no breach by the maker whom an act addresses.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from ..core.duties import Appraisal, Clause, Duty, Outcome, Party, Subject
@@ -15,6 +15,7 @@ from ..core.verdict import Catalogue, Force, Regime, State, decides, force
 from ..fleet.check import BASELINE
 from ..fleet.context import Context
 from ..fleet.proof import ENGINE, references, regime_digest
+from ..fleet.sources import held
 from ..fleet.units import Unit, list_units
 from ..fleet.words import SEVERITIES, count, iso, plain
 from ..store.rows import IntervalRow
@@ -99,6 +100,7 @@ class Report:
     catalogue: str
     regime_digest: str
     references: str  # digest of every record that the fleet was compared with by then
+    feeds: tuple[str, ...]  # that were held, each with its age
     duties: tuple[Duty, ...]  # that the regime asks for
     units: tuple[str, ...]
     silent: tuple[str, ...]  # units of which nothing can be said now
@@ -173,6 +175,7 @@ def report(
         catalogue=catalogue.digest,
         regime_digest=regime_digest(regime),
         references=references(context.store, as_of),
+        feeds=tuple(_feeds(context, as_of)),
         duties=tuple(
             duty for duty in catalogue.duties if any(line.duty == duty.id for line in regime.lines)
         ),
@@ -183,6 +186,18 @@ def report(
         outcomes=tuple(sorted(tally.items())),
         findings=findings,
     )
+
+
+def _feeds(context: Context, as_of: int) -> Iterator[str]:
+    """What a reader asks first of an answer on flaws: known by when?"""
+    sources = held(context.store, context.policy, now=as_of)
+    for each in sources:
+        row = each.row
+        if row.kind != "sbom":
+            about = f" for {plain(row.subject)}" if row.subject else ""
+            yield f"{row.kind}{about} of {iso(row.at)}, {each.state}"
+    lists = sum(each.row.kind == "sbom" for each in sources)
+    yield f"component lists of {count(lists, 'release')}"
 
 
 def _concerned(unit: Unit, regime: Regime) -> bool:
