@@ -20,8 +20,9 @@ from troth.core.reference import Statement
 from troth.core.verdict import judge
 from troth.core.versions import order, within
 from troth.factory import declaration
+from troth.factory.form import KEYS, Key, skeleton
 from troth.factory.signed import sign_record
-from troth.factory.statement import KEYS, Key, from_map, read_statement, skeleton, to_map
+from troth.factory.statement import from_map, read_statement, to_map
 from troth.factory.values import Wrong
 from troth.fleet.forecast import Cause, forecast
 from troth.trouble import Trouble

@@ -18,9 +18,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from ..core.reference import Statement
 from ..store import Store
 from ..trouble import Trouble
+from .form import skeleton
 from .keys import write_new
 from .signed import open_record, record_id, sign_record
-from .statement import from_map, skeleton, to_map
+from .statement import from_map, to_map
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,8 +18,8 @@ from ..core.duties import Appraisal, Duty, Facts, Outcome, Party, Severity, answ
 from ..core.labels import DECLARED_ONLY
 from ..core.reference import Policy, Release, Statement, resolve
 from ..core.verdict import Catalogue, Force, Upcoming, duty_set, force
+from ..factory.form import KEYS
 from ..factory.manifest import SETTINGS, read_settings
-from ..factory.statement import KEYS
 from ..fleet.fed import Fed
 from ..store import Store
 
