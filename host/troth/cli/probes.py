@@ -203,6 +203,7 @@ def _lasts(name: str, path: Path, *, soon: str, over: str) -> Sign:
 
 def store(settings: Settings) -> Sign:
     """It opens, promises durability, its audit chain holds, and it knows nothing of tomorrow."""
+    from ..fleet.words import count
     from ..store import Store, StoreUnavailable
 
     try:
@@ -224,7 +225,9 @@ def store(settings: Settings) -> Sign:
         what = f"it holds an answer of {said}: this clock is behind, or was ahead"
         return Sign("store", WARN, what, "timedatectl set-ntp true")
     return Sign(
-        "store", OK, f"{settings.db}: {devices} devices, WAL, synchronous FULL, audit whole"
+        "store",
+        OK,
+        f"{settings.db}: {count(devices, 'device')}, WAL, synchronous FULL, audit whole",
     )
 
 
