@@ -145,6 +145,15 @@ def test_today_counts_a_models_finding_once(fleet: Standing) -> None:
     assert row.owed == (Party.MAKER,)
 
 
+def test_today_says_since_when_each_row_fails(fleet: Standing) -> None:
+    picture = today(fleet.context, fleet.catalogue, now=NOW)
+    since = {row.duty.id: row.since for row in picture.failing}
+    assert since["surface.no-webrepl"] == NOW - 900
+    assert since["support.not-shortened"] is not None
+    assert all(since.values())
+    assert not any(row.since for row in picture.quiet)
+
+
 def test_today_leaves_a_cell_blank_where_the_duty_binds_nobody(fleet: Standing) -> None:
     picture = today(fleet.context, fleet.catalogue, now=NOW)
     row = next(row for row in picture.failing if row.duty.id == "surface.debug-locked")

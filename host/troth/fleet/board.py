@@ -28,6 +28,7 @@ class Cell:
     worst: State | None  # None: it binds no unit of this model
     once: bool  # the failure is one finding of the model, release or maker
     newly: int  # failing since less than a day
+    since: int | None  # the first of them that fails without a break
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +41,10 @@ class Row:
     @property
     def failing(self) -> int:
         return sum(cell.failing for cell in self.cells)
+
+    @property
+    def since(self) -> int | None:
+        return min((c.since for c in self.cells if c.since is not None), default=None)
 
     @property
     def open(self) -> int:
@@ -183,6 +188,7 @@ def _cell(
     open_ = [each for each in ours if _is_open(duty, each)]
     once = duty.subject is not Subject.UNIT
     many = sum(each.size for each in failing)
+    began = [at for each in failing for at in _began(duty, each, fails)]
     return Cell(
         model=model,
         binds=sum(each.size for each in ours),
@@ -190,7 +196,8 @@ def _cell(
         open=sum(each.size for each in open_),
         worst=_worst(ours, failing, open_),
         once=once,
-        newly=sum(_newly(duty, each, fails, now) for each in failing),
+        newly=sum(at > now - DAY for at in began),
+        since=min(began, default=None),
     )
 
 
@@ -199,16 +206,16 @@ def _is_open(duty: Duty, cohort: Cohort) -> bool:
     return answer is not None and answer.said.outcome in (Outcome.NOT_SHOWN, Outcome.ERROR)
 
 
-def _newly(duty: Duty, cohort: Cohort, fails: Since, now: int) -> int:
-    """How many of them began to fail it within a day."""
+def _began(duty: Duty, cohort: Cohort, fails: Since) -> list[int]:
+    """When each of them began to fail it."""
     answer = cohort.answers.get(duty.id)
     if answer is None:
-        return 0
+        return []
     if answer.subject:
-        since = fails.get((answer.kind, answer.subject, duty.id), 0)
-        return cohort.size if since > now - DAY else 0
+        since = fails.get((answer.kind, answer.subject, duty.id))
+        return [] if since is None else [since] * cohort.size
     keys = (("unit", member.id, duty.id) for member in cohort.members)
-    return sum(fails.get(key, 0) > now - DAY for key in keys)
+    return [fails[key] for key in keys if key in fails]
 
 
 def _worst(ours: list[Cohort], failing: list[Cohort], open_: list[Cohort]) -> State | None:
