@@ -1,18 +1,15 @@
-"""One running board: a VM process behind a pty, its resets, its power."""
+"""One running board: a VM process at a serial line, its resets, its power."""
 
 from __future__ import annotations
 
 import asyncio
-import errno
 import fcntl
 import json
 import os
-import select
 import signal
 import subprocess
 import termios
 import time
-import tty
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -20,7 +17,7 @@ from pathlib import Path
 from emulator import bootrom
 from emulator.chips import load_chip
 from emulator.folder import HERE, Order
-from emulator.places import runtime_dir
+from emulator.line import Line
 from emulator.trouble import Trouble
 from emulator.vm import Vm
 
@@ -29,12 +26,10 @@ SOFT_FRIENDLY, SOFT_RAW, RESET, PANIC, SLEEP, BOOTLOADER = 0x40, 0x41, 0x42, 0x4
 # what the emulator's own modules take of the VM's heap once all are in use, added so that a board
 # has its own: on a chip they lie in flash
 ROM_HEAP = 44_000
-CHUNK = 4096
-ATTACH_POLL_S = 0.01
 
 
 class Board:
-    """A board with power: bytes between the port and the VM, resets as the VM asks for them."""
+    """A board with power, and resets as its VM asks for them."""
 
     def __init__(self, order: Order, at: Path, vm: Vm) -> None:
         self.order = order
@@ -43,32 +38,19 @@ class Board:
         self.fault = order.fault
         self._vm = vm
         self._loop = asyncio.get_running_loop()
-        self._port, slave = os.openpty()
-        tty.setraw(slave)
-        self._pty = os.ttyname(slave)
-        os.close(slave)
-        self._link = runtime_dir() / f"{order.name}.port"
-        self._link.unlink(missing_ok=True)
-        self._link.symlink_to(self._pty)
-        os.set_blocking(self._port, False)
+        self._line = Line(order.name, self._ended)
         self._process: subprocess.Popen[bytes] | None = None
-        self._wire = -1
-        self._attached = False
         self._power_on_ms = 0
-        self._to_port = bytearray()
-        self._to_vm = bytearray()
         self._wait_handle: asyncio.TimerHandle | None = None
         self._booted = 0.0
         self._quick_ends = 0
-        self._mute = False
         self.why = ""
-        self._watch_port()
 
     @property
     def port(self) -> str:
         """Where to connect. mpremote knows a pty by its name, and waits at it for ever: at the port
         of a sealed board, which says nothing, it is to give up as it does on hardware."""
-        return str(self._link) if self.sealed else self._pty
+        return str(self._line.link) if self.sealed else self._line.pty
 
     @property
     def facts(self) -> dict[str, object]:
@@ -133,18 +115,13 @@ class Board:
             with suppress(ProcessLookupError):
                 self._process.kill()
             self._process.wait()
-            self._drop_wire()
+            self._line.drop()
             self._process = None
 
     def close(self) -> None:
         """Off for good; the port goes away."""
         self.power_off()
-        self._loop.remove_reader(self._port)
-        self._loop.remove_writer(self._port)
-        if self._port >= 0:
-            os.close(self._port)
-            self._port = -1
-            self._link.unlink(missing_ok=True)
+        self._line.close()
 
     # --- the VM
 
@@ -176,11 +153,9 @@ class Board:
             raise Trouble("board.flash", what, "fewer or smaller files in --files")
 
     def _start(self, cause: int, raw: bool) -> None:
-        self._wire, slave = os.openpty()
-        _as_console(slave)
-        os.set_blocking(self._wire, False)
+        slave = self._line.connect()
         heap = (int(str(self.facts["heap_bytes"])) + ROM_HEAP) * self._vm.heap_factor
-        self._mute = self.sealed
+        self._line.mute = self.sealed
         self._process = subprocess.Popen(
             [*self._vm.argv, "-X", f"heapsize={heap}", "-c", "from _boot import start; start()"],
             stdin=slave,
@@ -192,33 +167,11 @@ class Board:
             preexec_fn=_take_console,
         )
         os.close(slave)
-        self._to_vm.clear()
         self._booted = time.monotonic()
-        self.state = "sealed" if self._mute else "running"
-        self._loop.add_reader(self._wire, self._from_vm)
-
-    def _from_vm(self) -> None:
-        try:
-            data = os.read(self._wire, CHUNK)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if data:
-            self._print(data)
-        else:
-            self._ended()
-
-    def _drop_wire(self) -> None:
-        if self._wire >= 0:
-            self._loop.remove_reader(self._wire)
-            self._loop.remove_writer(self._wire)
-            os.close(self._wire)
-            self._wire = -1
+        self.state = "sealed" if self._line.mute else "running"
 
     def _ended(self) -> None:
         """The VM is gone: its exit status says which kind of reset it was."""
-        self._drop_wire()
         process = self._process
         if process is None:
             return
@@ -226,11 +179,11 @@ class Board:
         code = process.wait()
         self._quick_ends = self._quick_ends + 1 if time.monotonic() - self._booted < 0.2 else 0
         if code in (SOFT_FRIENDLY, SOFT_RAW):
-            self._print(b"MPY: soft reboot\r\n")
+            self._line.print(b"MPY: soft reboot\r\n")
             self._start(SOFT, raw=code == SOFT_RAW)
         elif code == BOOTLOADER:
             self.state = "bootloader"
-            self._print(b"waiting for download\r\n")
+            self._line.print(b"waiting for download\r\n")
         elif code == SLEEP:
             self._sleep()
         else:
@@ -254,113 +207,18 @@ class Board:
 
     def _restart(self, cause: int) -> None:
         self._wait_handle = None
-        self._print(b"ets Jul 29 2019 12:21:46\r\n\r\nrst:0x%x\r\n" % cause)
+        self._line.print(b"ets Jul 29 2019 12:21:46\r\n\r\nrst:0x%x\r\n" % cause)
         chip = load_chip(self.order.chip)
         slot, refused = bootrom.start(chip, self.order.profile, self.at)
         if refused:
             self.state = "halted"
             self.why = refused
-            self._print(refused.encode() + b"\r\n")
+            self._line.print(refused.encode() + b"\r\n")
             return
         if slot != self.facts["running"]:
             self.rewrite_facts(running=slot)
         self._start(cause, raw=False)
 
-    # --- the port
-
-    def _watch_port(self) -> None:
-        """Nobody holds the port: what the board prints is lost. Somebody comes: listen."""
-        if self._port < 0:
-            return
-        poll = select.poll()
-        poll.register(self._port, 0)
-        gone = any(event & select.POLLHUP for _, event in poll.poll(0))
-        if gone:
-            self._loop.call_later(ATTACH_POLL_S, self._watch_port)
-        elif not self._attached:
-            self._attached = True
-            self._loop.add_reader(self._port, self._from_port)
-
-    def _detach(self) -> None:
-        self._attached = False
-        self._to_port.clear()
-        self._loop.remove_reader(self._port)
-        self._loop.remove_writer(self._port)
-        self._loop.call_later(ATTACH_POLL_S, self._watch_port)
-
-    def _from_port(self) -> None:
-        if self._wire < 0:
-            # between two lives of the VM: leave the bytes in the port
-            self._loop.remove_reader(self._port)
-            self._loop.call_later(0.005, self._resume_port)
-            return
-        try:
-            data = os.read(self._port, CHUNK - len(self._to_vm))
-        except BlockingIOError:
-            return
-        except OSError as err:
-            if err.errno == errno.EIO:
-                self._detach()
-            return
-        if self._mute:
-            return
-        self._to_vm += data
-        self._push_vm()
-
-    def _resume_port(self) -> None:
-        if self._attached and self._port >= 0:
-            self._loop.add_reader(self._port, self._from_port)
-
-    def _push_vm(self) -> None:
-        if self._wire < 0:
-            return
-        with suppress(BlockingIOError):
-            sent = os.write(self._wire, self._to_vm)
-            del self._to_vm[:sent]
-        if self._to_vm:
-            self._loop.remove_reader(self._port)
-            self._loop.add_writer(self._wire, self._push_vm)
-        else:
-            self._loop.remove_writer(self._wire)
-            self._resume_port()
-
-    def _print(self, data: bytes) -> None:
-        if not self._attached or self._mute:
-            return
-        self._to_port += data
-        self._push_port()
-
-    def _push_port(self) -> None:
-        try:
-            sent = os.write(self._port, self._to_port)
-            del self._to_port[:sent]
-        except BlockingIOError:
-            pass
-        except OSError:
-            self._to_port.clear()
-        if self._to_port:
-            # the reader is slow: let the VM wait, as flow control would
-            self._loop.add_writer(self._port, self._push_port)
-            if self._wire >= 0:
-                self._loop.remove_reader(self._wire)
-        else:
-            self._loop.remove_writer(self._port)
-            if self._wire >= 0:
-                self._loop.add_reader(self._wire, self._from_vm)
-
 
 def _take_console() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-
-
-def _as_console(slave: int) -> None:
-    """Ctrl-C is a signal without flushing what was typed after it; output gets its returns."""
-    tty.setraw(slave)
-    mode = termios.tcgetattr(slave)
-    mode[3] |= termios.NOFLSH
-    mode[1] |= termios.OPOST | termios.ONLCR
-    control = mode[6]
-    control[termios.VINTR] = b"\x03"
-    for other in (termios.VQUIT, termios.VSUSP):
-        control[other] = b"\x00"
-    termios.tcsetattr(slave, termios.TCSANOW, mode)

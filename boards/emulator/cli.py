@@ -8,6 +8,7 @@ import json
 import re
 import sys
 import tomllib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -67,7 +68,25 @@ def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="troth emu", description="Boards without hardware.")
     verbs = parser.add_subparsers(required=True, metavar="VERB")
 
-    run = verbs.add_parser("run", help="boards in the foreground until Ctrl-C")
+    def verb(name: str, help: str, act: Callable[..., int]) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = verbs.add_parser(name, help=help)
+        made.set_defaults(act=act)
+        made.add_argument("--json", action="store_true")
+        return made
+
+    _run_options(verb("run", "boards in the foreground until Ctrl-C", _run))
+    verb("list", "the boards that run", _list)
+    fault = verb("fault", "give a running board a fault", _fault)
+    fault.add_argument("name", metavar="NAME")
+    fault.add_argument("fault", metavar="FAULT|none")
+    verb("stop", "switch boards off", _stop).add_argument("names", nargs="*", metavar="NAME")
+    verb("faults", "every fault and what it must cause", _faults)
+    _image_options(verb("image", "build an app image", _image))
+    verb("vm", "fetch the MicroPython VM", _vm)
+    return parser
+
+
+def _run_options(run: argparse.ArgumentParser) -> None:
     run.add_argument("-n", type=int, default=1, metavar="N", help="how many boards")
     run.add_argument("--chip", default="esp32c3", choices=chip_ids())
     run.add_argument("--profile", default="P0", choices=PROFILES)
@@ -87,29 +106,9 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument(
         "--expect", metavar="STATE", help="report to a verifier; end with 0 at STATE, else with 3"
     )
-    run.add_argument("--json", action="store_true")
-    run.set_defaults(act=_run)
 
-    listing = verbs.add_parser("list", help="the boards that run")
-    listing.add_argument("--json", action="store_true")
-    listing.set_defaults(act=_list)
 
-    fault = verbs.add_parser("fault", help="give a running board a fault")
-    fault.add_argument("name", metavar="NAME")
-    fault.add_argument("fault", metavar="FAULT|none")
-    fault.add_argument("--json", action="store_true")
-    fault.set_defaults(act=_fault)
-
-    stop = verbs.add_parser("stop", help="switch boards off")
-    stop.add_argument("names", nargs="*", metavar="NAME")
-    stop.add_argument("--json", action="store_true")
-    stop.set_defaults(act=_stop)
-
-    faults = verbs.add_parser("faults", help="every fault and what it must cause")
-    faults.add_argument("--json", action="store_true")
-    faults.set_defaults(act=_faults)
-
-    image = verbs.add_parser("image", help="build an app image")
+def _image_options(image: argparse.ArgumentParser) -> None:
     image.add_argument("--chip", required=True, choices=chip_ids())
     image.add_argument("--profile", default="P0", choices=PROFILES)
     image.add_argument("--version", required=True)
@@ -118,13 +117,6 @@ def _parser() -> argparse.ArgumentParser:
     image.add_argument("--key", type=Path, metavar="PEM", help="RSA-3072; default: your own")
     image.add_argument("--unsigned", action="store_true", help="P2: for its maker to sign")
     image.add_argument("-o", dest="out", type=Path, required=True, metavar="APP.BIN")
-    image.add_argument("--json", action="store_true")
-    image.set_defaults(act=_image)
-
-    vm = verbs.add_parser("vm", help="fetch the MicroPython VM")
-    vm.add_argument("--json", action="store_true")
-    vm.set_defaults(act=_vm)
-    return parser
 
 
 def _run(asked: argparse.Namespace) -> int:
@@ -327,6 +319,8 @@ def _image(asked: argparse.Namespace) -> int:
     try:
         asked.out.write_bytes(image)
     except OSError as err:
+        if asked.out.is_file():
+            asked.out.unlink()  # half an image is none
         what = f"{asked.out}: {err.strerror}"
         raise Trouble("image.unwritable", what, "write it elsewhere", USAGE) from err
     if asked.json:
