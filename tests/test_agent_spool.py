@@ -438,6 +438,26 @@ def test_one_that_the_verifier_stumbles_over_holds_up_nobody(
     assert place.spool.names() == []
 
 
+def test_a_handle_that_is_not_the_verifiers_own_keeps_no_board_from_reporting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = Place(tmp_path, monkeypatch, fresh="epoch")
+    deliver = place.link.deliver
+
+    def refuse(evidence: bytes) -> Iterator[int]:
+        place.link.why = ""
+        if claims(evidence)[10] != place.link.handle:
+            return (yield from deliver(evidence))
+        yield 5
+        place.link.why = "nonce.unknown"
+        return REFUSED
+
+    monkeypatch.setattr(place.link, "deliver", refuse)
+    place.report(2)
+    assert place.link.challenged == 2
+    assert [counter for counter, _ in place.delivered()] == [2, 4]
+
+
 def test_a_late_report_is_history_and_is_let_go(place: Place) -> None:
     place.report()
     place.link.up = False

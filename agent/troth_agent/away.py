@@ -63,11 +63,17 @@ class Away:
                     from . import rotate
 
                     signer, nonce = yield from rotate.over(link, key, nonce)
-            session = the_board.session()
-            if self._dropped:
-                session[_DROPPED] = self._dropped
-            evidence = attest.Evidence(claims_set, session, signer, nonce)
-            message = yield from loop.deliver(link, evidence, known)
+            try:
+                evidence = self._evidence(the_board, claims_set, signer, nonce)
+                message = yield from loop.deliver(link, evidence, known)
+            except Trouble:
+                if "fresh" not in settings or not link.why.startswith("nonce."):
+                    raise
+                # a broker can make a handle up; the verifier then gives a challenge of its own
+                yield 1000  # one signature a second
+                nonce = yield from link.challenge()
+                evidence = self._evidence(the_board, claims_set, signer, nonce)
+                message = yield from loop.deliver(link, evidence, known)
             if spool:
                 digest = sha256(message).digest()
                 if digest not in (yield from _confirmed(link, settings["receipt_key"], [digest])):
@@ -76,6 +82,12 @@ class Away:
             return True
         finally:
             link.close()
+
+    def _evidence(self, the_board, claims_set, signer, nonce):
+        session = the_board.session()
+        if self._dropped:
+            session[_DROPPED] = self._dropped
+        return attest.Evidence(claims_set, session, signer, nonce)
 
     # The handle out of the verifier's message.
     def _take(self, message, spool):
