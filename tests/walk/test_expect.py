@@ -38,6 +38,7 @@ def test_your_own_files_and_image_are_found_from_where_you_are(tmp_path: Path) -
 
 
 def test_a_fault_that_nobody_knows_is_told_before_a_board_is_made(tmp_path: Path) -> None:
-    said = expect(tmp_path, "compliant", "--fault", "gravity")
-    assert (said.code, said.out) == (2, "")
-    assert said.err.startswith("error[fault.unknown]")
+    for fault, code in (("gravity", "fault.unknown"), ("debug-open", "fault.profile")):
+        said = expect(tmp_path, "compliant", "--fault", fault)
+        assert (said.code, said.out) == (2, "")
+        assert said.err.startswith(f"error[{code}]")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from ..factory.hardening import chip_ids
 from ..trouble import Trouble
 from .output import NON_COMPLIANT, OK, json_option, print_json, wants_json
 
@@ -25,7 +26,7 @@ _STATES = ("compliant", "non-compliant", "waived", "stale", "unknown")
 
 @click.command("run")
 @click.option("-n", "count", type=click.IntRange(1, 64), default=1, help="how many boards")
-@click.option("--chip", default="esp32c3", show_default=True)
+@click.option("--chip", type=click.Choice(chip_ids()), default="esp32c3", show_default=True)
 @click.option("--profile", type=click.Choice(["P0", "P2"]), default="P0", show_default=True)
 @click.option("--fault", help="one of `troth emu faults`")
 @click.option("--files", type=_FOLDER)
@@ -49,8 +50,12 @@ def command(
     from ..testing.expect import read_expectations
     from ..testing.stage import Stage
 
-    if fault not in read_expectations():
+    expected = read_expectations().get(fault)
+    if expected is None:
         raise Trouble("fault.unknown", f"no fault is called {fault}", fix="troth emu faults")
+    if profile not in expected.profiles:
+        what = f"{fault} is no fault of a {profile} board"
+        raise Trouble("fault.profile", what, fix=f"--profile {expected.profiles[0]}")
     story = _story(count, chip, profile, fault, files, app, name)
     with (
         tempfile.TemporaryDirectory(prefix="troth-expect-") as home,

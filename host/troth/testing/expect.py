@@ -17,6 +17,7 @@ class Expected:
     rejected: frozenset[str]
     state: State
     when: str  # factory: the board is born with it; field; statement: the maker's paper alone
+    profiles: tuple[str, ...] = ("P0", "P2")
 
     def holds(self, standing: Standing | None) -> bool:
         """Is it exactly this?"""
@@ -50,6 +51,7 @@ def read_expectations() -> dict[str | None, Expected]:
             frozenset(row["rejected"]),
             State(row["state"]),
             row["when"],
+            tuple(row["profiles"]),
         )
         for row in rows
     }
