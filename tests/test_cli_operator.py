@@ -130,6 +130,11 @@ def test_history_is_newest_first_and_closed_once(home: Home) -> None:
     assert [each["state"] for each in found["states"]] == ["non-compliant", "compliant"]
     assert found["states"][0]["to"] is None
     assert found["states"][1]["to"] == found["states"][0]["since"]
+    assert {each["subject"] for each in found["duties"]} == {"unit", "release", "model", "maker"}
+    then = found["states"][1]["since"]
+    before = document(troth(home[0], "device", "history", "therm-03", "--as-of", then, "--json"))
+    assert [(each["state"], each["to"]) for each in before["states"]] == [("compliant", None)]
+    assert all(each["to"] is None for each in before["duties"])
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,10 @@ from .output import OK, json_option, print_json, wants_json
 from .tables import print_table
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from ..fleet.gaps import Missing
+    from ..store.rows import EvidenceRow, IntervalRow, StateRow
 
 _GAPS = 12  # that are told one by one
 
@@ -153,37 +156,50 @@ def history(ref: str, duty: str | None, as_of: int | None) -> int:
 
     Those of its release, model and maker are told with its own.
     """
-    from ..fleet.courses import answers
+    from ..fleet.courses import answers, states
     from ..fleet.device import find_device
     from ..fleet.gaps import missing
 
     with open_desk() as desk:
         row = find_device(desk.store, ref)
         intervals = answers(desk.store, row.id, duty=duty, as_of=as_of)
-        late = desk.store.evidences(row.id, limit=500, late=True)
-        states = desk.store.state_history(row.id)
-        lacking = missing(desk.store, row.id, until=as_of or desk.now)
+        at = desk.now if as_of is None else as_of
+        came = desk.store.evidences(row.id, limit=500, late=True)
+        late = [each for each in came if each.received <= at]
+        held = states(desk.store, row.id, as_of=as_of)
+        lacking = missing(desk.store, row.id, until=at)
     if wants_json():
         print_json(
             {
                 "schema": "troth/history/1",
                 "device": row.id,
                 "name": row.name,
-                "states": [documents.state(each) for each in states],
+                "states": [documents.state(each) for each in held],
                 "duties": [documents.interval(each) for each in intervals],
                 "late": [documents.report(each) for each in late],
                 "missing": documents.missing(lacking),
             }
         )
         return OK
+    _print_states(held)
+    print()
+    _print_answers(intervals)
+    _print_late(late)
+    _tell(lacking)
+    return OK
+
+
+def _print_states(rows: Iterable[StateRow]) -> None:
     print_table(
         ("FROM", "TO", "STATE"),
         (
             (iso(s.since), iso(s.to) if s.to else "now", f"{STATE_GLYPH[s.state]} {s.state.value}")
-            for s in states
+            for s in rows
         ),
     )
-    print()
+
+
+def _print_answers(rows: Iterable[IntervalRow]) -> None:
     print_table(
         ("FROM", "TO", "OUTCOME", "DUTY", "OF", "EVIDENCE", "BECAUSE"),
         (
@@ -196,25 +212,28 @@ def history(ref: str, duty: str | None, as_of: int | None) -> int:
                 each.evidence or "the clock",
                 each.appraisal.because,
             )
-            for each in intervals
+            for each in rows
         ),
     )
-    if late:
-        print()
-        print_table(
-            ("GIVEN AFTER", "CAME LATE", "STATE THEN", "EVIDENCE"),
+
+
+def _print_late(rows: list[EvidenceRow]) -> None:
+    """What came when newer reports had come already: history, and nothing more."""
+    if not rows:
+        return
+    print()
+    print_table(
+        ("GIVEN AFTER", "CAME LATE", "STATE THEN", "EVIDENCE"),
+        (
             (
-                (
-                    iso(each.given),
-                    iso(each.received),
-                    f"{STATE_GLYPH[each.state]} {each.state.value}",
-                    each.id,
-                )
-                for each in late
-            ),
-        )
-    _tell(lacking)
-    return OK
+                iso(each.given),
+                iso(each.received),
+                f"{STATE_GLYPH[each.state]} {each.state.value}",
+                each.id,
+            )
+            for each in rows
+        ),
+    )
 
 
 def _tell(lacking: Missing) -> None:

@@ -7,16 +7,17 @@ that the device stands under: it may have begun before the device ran that relea
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ..core.duties import Duty, Outcome
 from ..core.verdict import Catalogue
 from ..store import Store
-from ..store.rows import IntervalRow
+from ..store.rows import IntervalRow, StateRow
 from .words import SEVERITIES
 
+R = TypeVar("R", IntervalRow, StateRow)
 PARTS = 20  # of the whole time that a strip shows
 
 
@@ -49,13 +50,22 @@ def answers(
         for kind, subject in subjects.items()
         for row in store.history(subject, kind=kind, duty=duty)
     ]
-    if as_of is not None:
-        rows = [
-            replace(row, to=None) if row.to is not None and row.to > as_of else row
-            for row in rows
-            if row.since <= as_of
-        ]
-    return tuple(sorted(rows, key=lambda row: row.since, reverse=True))
+    known = _known(rows, as_of)
+    return tuple(sorted(known, key=lambda row: row.since, reverse=True))
+
+
+def states(store: Store, device: str, *, as_of: int | None = None) -> tuple[StateRow, ...]:
+    """Its states, newest first, as known by then."""
+    return tuple(_known(store.state_history(device), as_of))
+
+
+def _known(rows: Iterable[R], as_of: int | None) -> Iterator[R]:
+    """What had begun by then; what has ended since was open."""
+    for row in rows:
+        if as_of is None:
+            yield row
+        elif row.since <= as_of:
+            yield replace(row, to=None) if row.to is not None and row.to > as_of else row
 
 
 def courses(

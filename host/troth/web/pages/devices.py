@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ...core.verdict import State
-from ...fleet.courses import courses
+from ...fleet.courses import courses, states
 from ...fleet.device import view_device
 from ...fleet.units import Unit, list_units
 from ...fleet.words import STATES_BY_WORST
@@ -43,13 +43,12 @@ def show(request: Request) -> Response:
     ref = request.path_params["ref"]
     device = view_device(here.context, here.catalogue, ref, now=now, as_of=as_of)
     ident = device.row.id
-    states = here.store.state_history(ident)
     return page(
         request,
         "device.html",
         now=now,
         device=device,
-        history=tuple(each for each in states if each.since <= device.as_of),
+        history=states(here.store, ident, as_of=as_of),
         courses=courses(here.store, here.catalogue, ident, now=now, as_of=as_of),
     )
 
