@@ -450,7 +450,7 @@ def test_a_journal_line_cut_off_by_a_power_failure_is_passed_by(line: Line) -> N
         pytest.param(["--class", "consumer"], "needs --market", id="class-without-market"),
         pytest.param(["--placed", "2026-03-02"], "needs --market", id="date-without-market"),
         pytest.param(["--own-use", "--market", "eu"], "do not go together", id="sold-and-own"),
-        pytest.param(["--port", "b", "--name", "x"], "for one board", id="one-name-for-two"),
+        pytest.param(["--port", "b", "--name", "x"], "with each board", id="one-name-for-two"),
     ],
 )
 def test_orders_that_contradict_themselves_are_refused(

@@ -14,9 +14,10 @@ from typing import Any
 
 import pytest
 
+from forked import run
 from troth.bundled import bundled
 from troth.factory.serial import Board
-from troth.testing.children import EMULATOR, TROTH, Child, emulator
+from troth.testing.children import EMULATOR, Child, emulator
 
 pytestmark = pytest.mark.vm
 DEMO = bundled("boards") / "emulator" / "demo"
@@ -50,11 +51,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
 
 def troth(home: Path, *words: str, exit_code: int = 0) -> dict[str, Any]:
     """Run a command to its end; its document."""
-    done = subprocess.run(
-        [*TROTH, "--home", str(home), "--json", *words], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == exit_code, done.stderr
-    said: dict[str, Any] = json.loads(done.stdout)
+    done = run("troth", "--home", str(home), "--json", *words)
+    assert done.code == exit_code, done.err
+    said: dict[str, Any] = json.loads(done.out)
     return said
 
 
@@ -93,23 +92,22 @@ def test_a_refused_board_goes_on_with_what_it_did(home: Path, start: Start, tmp_
 
 def test_a_board_that_falls_short_is_told_with_what_and_whose(home: Path, start: Start) -> None:
     words = ("provision", "--port", start("bare"), "--market", "eu")
-    done = subprocess.run(
-        [*TROTH, "--home", str(home), *words], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    state, *short = done.stdout.splitlines()
+    done = run("troth", "--home", str(home), *words)
+    assert done.code == 0, done.err
+    state, *short = done.out.splitlines()
     assert state.endswith("non-compliant")
     assert "  surface.no-serial-repl: owed by maker" in short
 
 
 def test_two_stock_boards_at_once_and_again(home: Path, start: Start) -> None:
     app = release(home, "esp32", "P0", "bench", "0.1.0")
-    ports = [start(name, "--chip", "esp32", "--app", app) for name in ("left", "right")]
+    names = ["left", "right"]
+    ports = [start(name, "--chip", "esp32", "--app", app) for name in names]
     words = ["provision", "--files", str(DEMO / "bench" / "files")]
-    for port in ports:
-        words += ["--port", port]
+    for port, name in zip(ports, names, strict=True):
+        words += ["--port", port, "--name", name]
     first = troth(home, *words)["boards"]
-    assert [row["port"] for row in first] == ports
+    assert [(row["port"], row["name"]) for row in first] == list(zip(ports, names, strict=True))
     assert {row["profile"] for row in first} == {"P0"}
     assert [row["failing"] for row in first] == [[], []]
     again = troth(home, *words)["boards"]

@@ -23,6 +23,7 @@ import pytest
 
 import forge
 import house
+from forked import run
 from standing import NOW, demo_fleet
 from troth.cli.serve import _Chores
 from troth.core.verdict import State
@@ -42,19 +43,15 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def serve(home: Path, *args: str) -> subprocess.Popen[str]:
+def words(home: Path, *args: str) -> tuple[str, ...]:
     ports = ("--bind", "127.0.0.1:0", "--pages", "127.0.0.1:0")
-    return subprocess.Popen(
-        [*TROTH, "--home", str(home), "serve", *(args or ports), "--json"],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    return ("--home", str(home), "serve", *(args or ports), "--json")
 
 
 @contextmanager
 def serving(home: Path, *args: str) -> Iterator[tuple[subprocess.Popen[str], dict[str, Any]]]:
-    child = serve(home, *args)
+    argv = [*TROTH, *words(home, *args)]
+    child = subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         line = child.stdout.readline()
         assert line, child.stderr.read()
@@ -69,9 +66,8 @@ def test_a_key_that_others_may_read_is_not_served_with(tmp_path: Path, name: str
     make_home(tmp_path)
     Store.open(f"sqlite:///{tmp_path / 'troth.db'}", create=True).close()
     (tmp_path / "certs" / "dev" / name).chmod(0o644)
-    child = serve(tmp_path)
-    said, _ = child.communicate(timeout=60)
-    assert (json.loads(said)["code"], child.returncode) == ("key.exposed", 2)
+    refused = run("troth", *words(tmp_path))
+    assert (json.loads(refused.out)["code"], refused.code) == ("key.exposed", 2)
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
@@ -93,9 +89,9 @@ def test_behind_a_proxy_it_speaks_plain_http_to_this_machine_alone(home: Path) -
     with serving(home, "--plain", "--bind", "127.0.0.1:0", "--pages", "127.0.0.1:0") as (_, said):
         assert said["attest"].startswith("http://127.0.0.1:")
         assert httpx.get(said["attest"] + "/healthz").json()["status"] == "ok"
-    child = serve(home, "--plain", "--bind", "0.0.0.0:0", "--pages", "127.0.0.1:0")
-    refused, _ = child.communicate(timeout=60)
-    assert (json.loads(refused)["code"], child.returncode) == ("config.plain", 2)
+    everywhere = ("--plain", "--bind", "0.0.0.0:0", "--pages", "127.0.0.1:0")
+    refused = run("troth", *words(home, *everywhere))
+    assert (json.loads(refused.out)["code"], refused.code) == ("config.plain", 2)
 
 
 def test_a_policy_that_changed_while_nobody_served_is_applied(tmp_path: Path) -> None:
@@ -138,10 +134,10 @@ def test_a_board_that_trusts_another_ca_is_not_served(home: Path) -> None:
 def test_a_busy_port_is_told_before_anything_starts(home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
-        child = serve(home, "--bind", f"127.0.0.1:{port}", "--pages", "127.0.0.1:0")
-        _, err = child.communicate(timeout=30)
-    assert child.returncode == 7
-    assert "error[server.port-busy]" in err
+        there = ("--bind", f"127.0.0.1:{port}", "--pages", "127.0.0.1:0")
+        refused = run("troth", *words(home, *there))
+    assert refused.code == 7
+    assert "error[server.port-busy]" in refused.err
 
 
 @pytest.mark.parametrize(

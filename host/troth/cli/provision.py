@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,12 @@ _MOST_AT_ONCE = 16
     "--files", type=click.Path(file_okay=False, path_type=Path), help="the product's files"
 )
 @click.option("--model", help="model designation [default: hwmodel of troth.json]")
-@click.option("--name", help="the unit's name, for one board [default: model and MAC]")
+@click.option(
+    "--name",
+    "names",
+    multiple=True,
+    help="a unit's name, one for each board in their order [default: model and MAC]",
+)
 @click.option("--class", "product_class", type=click.Choice(["consumer", "industrial"]))
 @click.option(
     "--market", type=click.Choice(["eu", "uk", "au", "us-ca"]), help="where the unit is sold"
@@ -61,7 +67,9 @@ _MOST_AT_ONCE = 16
 )
 @click.option("--rekey", is_flag=True, help="the board was erased: enrol its new key")
 @json_option
-def command(ports: tuple[str, ...], chips: tuple[Path, ...], **asked: Any) -> int:
+def command(
+    ports: tuple[str, ...], chips: tuple[Path, ...], names: tuple[str, ...], **asked: Any
+) -> int:
     """Install the agent, make the board's key, attest for the first time, enrol, and seal if asked.
 
     Safe to run again: every step looks at the board before it acts; a board is known by its MAC.
@@ -73,17 +81,21 @@ def command(ports: tuple[str, ...], chips: tuple[Path, ...], **asked: Any) -> in
     ports = tuple(dict.fromkeys(ports))
     if bool(ports) == bool(chips):
         raise click.UsageError("say --port, or --hardened")
-    if asked["name"] and len(ports or chips) > 1:
-        raise click.UsageError("--name is for one board")
+    if names and len(names) != len(ports or chips):
+        raise click.UsageError("--name goes with each board, or with none")
     if asked["seal_anyway"] and not asked["seal"]:
         raise click.UsageError("--seal-anyway goes with --seal")
     with open_line() as (settings, store, verifier):
         order = _order(settings, {**asked, "chips": chips})
+        orders = [replace(order, name=name) for name in names] or [order] * len(ports or chips)
         if chips:
-            done = [_register(chip, order, store, verifier) for chip in chips]
+            done = [
+                _register(chip, own, store, verifier)
+                for chip, own in zip(chips, orders, strict=True)
+            ]
         else:
             with quiet():
-                done = _run(ports, order, settings, store, verifier)
+                done = _run(ports, orders, settings, store, verifier)
     if wants_json():
         print_json({"schema": "troth/provision/1", "boards": done})
     else:
@@ -115,7 +127,7 @@ def _register(chip: Path, order: Order, store: Any, verifier: Any) -> dict[str, 
 
 
 def _run(
-    ports: tuple[str, ...], order: Order, settings: Settings, store: Any, verifier: Any
+    ports: tuple[str, ...], orders: list[Order], settings: Settings, store: Any, verifier: Any
 ) -> list[dict[str, Any]]:
     from concurrent.futures import ThreadPoolExecutor
     from threading import Event
@@ -127,7 +139,7 @@ def _run(
     rows = Rows(ports)
     halt = Event()
 
-    def one(port: str) -> dict[str, Any]:
+    def one(port: str, order: Order) -> dict[str, Any]:
         station = Station(port, order, store, verifier, journal, rows.tell, halt)
         try:
             return {"port": port, "ok": True, **station.run()}
@@ -146,7 +158,7 @@ def _run(
 
     with ThreadPoolExecutor(min(len(ports), _MOST_AT_ONCE)) as pool:
         try:
-            return list(pool.map(one, ports))
+            return list(pool.map(one, ports, orders))
         except KeyboardInterrupt:
             halt.set()  # each board ends the step it is in; the same command goes on from there
             raise
@@ -177,7 +189,6 @@ def _order(settings: Settings, asked: dict[str, Any]) -> Order:
         fresh=asked["fresh"],
         files=files,
         model=asked["model"],
-        name=asked["name"],
         sale=_sale(asked),
         sale_given=bool(asked["market"] or asked["own_use"]),
         profile=None if asked["profile"] == "auto" else Profile(asked["profile"]),

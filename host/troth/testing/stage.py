@@ -26,7 +26,7 @@ from .children import EMULATOR, TROTH, Child, emulator
 from .expect import Expected, read_expectations
 from .ledger import Standing, read_standing
 from .maker import Maker
-from .story import Cast, Story
+from .story import Cast, Product, Story
 
 # a story is told in seconds: evidence ages fast, and boards report and restart often
 _POLICY = """\
@@ -38,7 +38,7 @@ challenge_ttl_s = 60
 anchors = ["{anchor}"]
 """
 
-_PATIENCE_S = 120  # for one command of the line, on a busy machine
+_PATIENCE_S = 120  # for each board of a command of the line, on a busy machine
 
 Say = Callable[[str], None]
 
@@ -100,10 +100,10 @@ class Stage:
         self._must("the faults", self._settle(self.expected, timeout_s), self.expected)
 
     def open_line(self) -> None:
-        """Provision every board, several at a time."""
+        """Provision every board, all of a product with one command."""
         self._say("provisioning through mpremote")
         with ThreadPoolExecutor(4) as hands:
-            list(hands.map(self.provision, self._story.boards))
+            list(hands.map(self._provision, self._story.products))
 
     def good_first(self, timeout_s: float) -> list[Cast]:
         """Wait until every board is as it should be before its fault; who is not."""
@@ -134,11 +134,12 @@ class Stage:
             time.sleep(0.25)
         return False
 
-    def provision(self, cast: Cast) -> None:
-        """What a maker's line does with one board."""
-        product = self._story.product(cast.model)
-        words = ["--port", self._ports[cast.name], "--name", cast.name, "--model", cast.model]
-        words += ["--files", str(product.files), "--url", self.url]
+    def _provision(self, product: Product) -> None:
+        """What a maker's line does with the boards of a product."""
+        boards = [cast.name for cast in self._story.boards if cast.model == product.model]
+        words = ["--model", product.model, "--files", str(product.files), "--url", self.url]
+        for name in boards:
+            words += ["--port", self._ports[name], "--name", name]
         if product.product_class and product.market and product.placed:
             words += ["--class", product.product_class, "--market", product.market]
             words += ["--placed", product.placed.isoformat()]
@@ -146,7 +147,7 @@ class Stage:
             words.append("--own-use")
         if product.profile == "P2":
             words.append("--seal")
-        self._troth("provision", *words)
+        self._troth("provision", *words, patience_s=_PATIENCE_S * len(boards))
 
     def spoil(self, cast: Cast) -> None:
         """Let the fault of one board come true, where it is not born with it."""
@@ -249,16 +250,16 @@ class Stage:
     def _log(self) -> Path:
         return self._home / "stage.log"
 
-    def _troth(self, *words: str) -> None:
+    def _troth(self, *words: str, patience_s: int) -> None:
         argv = (*TROTH, "--home", str(self._home), *words)
         try:
             done = subprocess.run(
-                argv, capture_output=True, text=True, check=False, timeout=_PATIENCE_S
+                argv, capture_output=True, text=True, check=False, timeout=patience_s
             )
         except subprocess.TimeoutExpired as err:
             raise Trouble(
                 "demo.command",
-                f"troth {words[0]} did not end within {_PATIENCE_S} s",
+                f"troth {words[0]} did not end within {patience_s} s",
                 fix=f"read {self._log()}",
             ) from err
         with self._log().open("a", encoding="utf-8") as log:
