@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from base64 import b64encode
 from dataclasses import dataclass, replace
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
@@ -192,8 +193,8 @@ def enrol(
     *,
     proof: tuple[bytes, bytes] | None,
     at: int,
-) -> None:
-    """Write unit, key and record; what stands already is left as it is.
+) -> dict[str, Any]:
+    """Write unit, key and record; what stands already is left as it is. What is enrolled.
 
     `proof` is the nonce and the evidence that answered it, kept in the line's record; None: a board
     without a prompt, of which the line knows what it burned itself.
@@ -214,11 +215,13 @@ def enrol(
         }  # fmt: skip
         if changes:
             store.change_device(row.id, at=at, actor="line", **changes)
+    told = {"mac": seen.mac, "chip": seen.chip, "model": seen.model,
+            "profile": line.profile.value, "key": kid.hex()}  # fmt: skip
     record = store.provisioning(row.id)
     # a later run of the line is no new birth: only another profile or more fuses make a new record
     if record is None or (record.profile, record.fuses) != (line.profile, line.fuses):
-        said = {"mac": seen.mac, "chip": seen.chip, "key": kid.hex(), "fuses": seen.fuses,
-                "profile": line.profile.value, "model": seen.model}  # fmt: skip
+        said = {**told, "fuses": seen.fuses}
         if proof:
             said |= {"nonce": proof[0].hex(), "evidence": b64encode(proof[1]).decode()}
         store.add_provisioning(row.id, line, json.dumps(said, sort_keys=True).encode())
+    return {"device": row.id, "name": row.name, **told}

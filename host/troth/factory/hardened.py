@@ -49,18 +49,8 @@ def register(folder: Path, order: Order, store: Store, ring: KeyRing, *, at: int
     )
     _write(folder / VFS, {**tree, SETTINGS: order.settle(settings, seen.mac), CA_FILE: order.ca})
     line = Provisioning(at, seen.profile, seen.fuses, bytes(32))  # no claims-set was seen yet
-    enrol.enrol(store, before, row, seen, line, key.key_id, proof=None, at=at)
-    return {
-        "device": row.id,
-        "name": row.name,
-        "mac": seen.mac,
-        "chip": seen.chip,
-        "model": seen.model,
-        "profile": seen.profile.value,
-        "key": key.key_id.hex(),
-        "sealed": True,
-        "notes": [f"its file system: {folder / VFS}"],
-    }
+    done = enrol.enrol(store, before, row, seen, line, key.key_id, proof=None, at=at)
+    return {**done, "sealed": True, "notes": [f"its file system: {folder / VFS}"]}
 
 
 def _seen(folder: Path, model: str) -> Seen:

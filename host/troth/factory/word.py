@@ -52,18 +52,9 @@ def first_word(
     _check_released(found, order)
     line = replace(line, failing=found.short)
     proof = (challenge.nonce, raw)
-    enrol.enrol(store, before, row, seen, line, key.key_id, proof=proof, at=now)
+    done = enrol.enrol(store, before, row, seen, line, key.key_id, proof=proof, at=now)
     told = found.told if order.seal else verifier.submit(challenge.session, raw)
-    return {
-        "device": row.id,
-        "name": row.name,
-        "mac": seen.mac,
-        "chip": seen.chip,
-        "model": seen.model,
-        "profile": seen.profile.value,
-        "key": key.key_id.hex(),
-        **told,
-    }
+    return {**done, **told}
 
 
 def _check_released(found: Preview, order: Order) -> None:
