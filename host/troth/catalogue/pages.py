@@ -173,7 +173,7 @@ def _counts(regime: Regime, lines: list[Line]) -> str:
     first = lines[0]
     if not any(map(decides, lines)) or not regime.binding:
         return "-"
-    since = f"from {_day(first.since or regime.in_force)}"
+    since = _span(first.since or regime.in_force, first.until)
     if first.clause.traits:
         since += f", for {' '.join(sorted(first.clause.traits))}"
     return f"{since}, units placed from then" if first.placed_from else since
