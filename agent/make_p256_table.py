@@ -12,7 +12,7 @@ G = (
     0x4FE342E2FE1A7F9B8EE7EB4A7C0F9E162BCE33576B315ECECBB6406837BF51F5,
 )
 TEETH, COLUMNS = 6, 43
-ROW_BYTES = 256  # 4 points: a board need not find 4 KB of heap in one piece
+ROW_BYTES = 512  # 8 points: a board need not find 4 KB of heap in one piece
 TARGET = Path(__file__).parent / "troth_agent" / "p256_table.py"
 
 Point = tuple[int, int]

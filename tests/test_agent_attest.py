@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 from agent_support import AGENT, LABELS, labelled
-from troth_agent import attest, claims, cose, p256
+from troth_agent import attest, claims, cose, p256_public
 from troth_agent.keys.soft import SoftKey
 
 CDDL = Path(__file__).parents[1] / "host/troth/formats/troth.cddl"
@@ -88,7 +88,7 @@ def schema(start: str) -> pycddl.Schema:
 
 
 def evidence(facts: dict[str, Any], session: dict[str, Any] = SESSION) -> attest.Evidence:
-    key = SoftKey(PRIVATE + p256.public_key(PRIVATE), blind=False)
+    key = SoftKey(PRIVATE + p256_public.public_key(PRIVATE), blind=False)
     return attest.Evidence(claims.claims_set(labelled(facts)), session, key, NONCE)
 
 
@@ -119,7 +119,7 @@ def test_the_signature_verifies_under_the_boards_public_key() -> None:
 
 
 def test_the_key_id_is_the_head_of_the_thumbprint() -> None:
-    public = p256.public_key(PRIVATE)
+    public = p256_public.public_key(PRIVATE)
     thumbprint = hashlib.sha256(
         bytes.fromhex("a401022001215820") + public[:32] + bytes.fromhex("225820") + public[32:]
     ).digest()

@@ -8,7 +8,7 @@ from typing import Any
 import cbor2
 import pytest
 
-from agent_support import FakeBoard, labelled, plug_in
+from agent_support import FakeBoard, finish, labelled, plug_in
 from test_agent_board import SETTINGS
 
 import troth_agent  # isort: skip  (agent_support makes it importable)
@@ -59,7 +59,7 @@ def fresh() -> Iterator[None]:
 
 def declared(root: Path) -> dict[int, Any] | None:
     """The map as it stands in the claims-set."""
-    said = cbor2.loads(board.Board(SETTINGS, str(root)).claims_set())
+    said = cbor2.loads(finish(board.Board(SETTINGS, str(root)).steps()))
     found: dict[int, Any] | None = said[-80001].get(30)
     return found
 
@@ -94,11 +94,11 @@ def test_everything_can_be_declared_and_is_said(tmp_path: Path) -> None:
 
 def test_a_report_with_everything_declared_keeps_within_its_size(tmp_path: Path) -> None:
     from test_agent_attest import FULL, NONCE, PRIVATE, SESSION
-    from troth_agent import attest, claims, p256
+    from troth_agent import attest, claims, p256_public
 
     declare_until_full()
     facts = labelled(FULL | {"declared": dict(troth_agent._declared)})
-    key = SoftKey(PRIVATE + p256.public_key(PRIVATE), blind=False)
+    key = SoftKey(PRIVATE + p256_public.public_key(PRIVATE), blind=False)
     made = attest.Evidence(claims.claims_set(facts), SESSION, key, NONCE)
     assert 1600 < len(made.bundle()) <= 2048
 

@@ -37,6 +37,13 @@ def survey(root: Path, agent: str = "/lib/troth_agent") -> dict[str, Any]:
     return agent_support.named(said) | {"secrets": secret_hits}
 
 
+def count(text: bytes) -> int:
+    scanner = secrets.Scanner()
+    scanner.feed(text)
+    hits: int = scanner.finish()
+    return hits
+
+
 def code(root: Path) -> bytes:
     digest: bytes = survey(root)["code_digest"]
     return digest
@@ -149,7 +156,7 @@ def test_no_step_reads_more_than_a_block(tmp_path: Path) -> None:
     ],
 )
 def test_a_literal_secret_is_one_hit(text: str) -> None:
-    assert secrets.count(text.encode() + b"\n") == 1
+    assert count(text.encode() + b"\n") == 1
 
 
 @pytest.mark.parametrize(
@@ -174,12 +181,12 @@ def test_a_literal_secret_is_one_hit(text: str) -> None:
     ],
 )
 def test_what_only_looks_like_a_secret_is_no_hit(text: str) -> None:
-    assert secrets.count(text.encode() + b"\n") == 0
+    assert count(text.encode() + b"\n") == 0
 
 
 def test_the_agents_own_source_has_no_hit() -> None:
     for path in agent_support.AGENT.glob("**/*.py"):
-        assert secrets.count(path.read_bytes()) == 0, path
+        assert count(path.read_bytes()) == 0, path
 
 
 @given(st.binary(max_size=2000) | st.text(max_size=500).map(str.encode), st.integers(1, 700))
@@ -188,7 +195,7 @@ def test_any_bytes_count_and_blocks_make_no_difference(text: bytes, size: int) -
     scanner = secrets.Scanner()
     for at in range(0, len(lines), size):
         scanner.feed(lines[at : at + size])
-    assert scanner.finish() == secrets.count(lines)
+    assert scanner.finish() == count(lines)
 
 
 def test_a_secret_across_two_blocks_is_seen() -> None:

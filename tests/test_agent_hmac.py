@@ -17,7 +17,7 @@ import agent_support
 from agent_support import AGENT, FakeBoard, app_image, plug_in
 from emulated import peripheral
 from emulator import vm
-from troth_agent import Trouble, attest, keys
+from troth_agent import Trouble, asked, attest, keys
 from troth_agent.keys import efuse_hmac
 
 import machine  # isort: skip  (the stand-in of agent_support)
@@ -213,7 +213,7 @@ def test_the_settings_choose_the_signer(settings: Path, insert: Any) -> None:
     settings.write_text('{"signer": "efuse-hmac"}')
     assert keys.chosen()[0].ORIGIN == "efuse"
     kid = expected(b"troth/kid/1")[:8].hex()
-    assert keys.describe() == {"key_origin": "efuse", "key": None, "kid": kid, "alg": 5}
+    assert asked.describe_key() == {"key_origin": "efuse", "key": None, "kid": kid, "alg": 5}
     settings.write_text('{"signer": "gpg"}')
     assert code_of(keys.chosen) == "signer.unknown"
 
@@ -221,7 +221,7 @@ def test_the_settings_choose_the_signer(settings: Path, insert: Any) -> None:
 def test_a_board_tells_why_it_has_no_key(settings: Path, insert: Any) -> None:
     insert("esp32c3", purpose=0)
     settings.write_text('{"signer": "efuse-hmac"}')
-    said = keys.describe()
+    said = asked.describe_key()
     assert (said["kid"], said["key_trouble"]) == (None, "signer.no-key")
 
 

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, utils
 
 import agent_support
-from troth_agent import Trouble, p256, p256_verify
+from troth_agent import Trouble, p256, p256_public
 from troth_agent.keys import birth
 
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -58,7 +58,7 @@ def test_without_blinding_a_signature_is_rfc_6979_to_the_byte() -> None:
 def test_keys_and_digests_at_the_edge_sign_and_derive_alike(number: int, digest: bytes) -> None:
     private = number.to_bytes(32, "big")
     assert p256.sign(private, digest, blind=False) == expected(private, digest)
-    assert p256.public_key(private) == point(private)
+    assert p256_public.public_key(private) == point(private)
 
 
 def test_a_blinded_signature_verifies_and_never_repeats() -> None:
@@ -90,7 +90,7 @@ def test_no_key_is_made_by_a_dead_generator(monkeypatch: pytest.MonkeyPatch, dra
 def test_the_public_key_is_the_point_of_the_private_key() -> None:
     for number in range(50):
         private = seeded("key", number)
-        assert p256.public_key(private) == point(private)
+        assert p256_public.public_key(private) == point(private)
 
 
 def test_the_self_test_passes_for_a_pair_and_fails_for_strangers() -> None:
@@ -119,9 +119,9 @@ def test_the_table_in_the_tree_is_the_one_its_script_writes() -> None:
 
 
 def test_a_point_added_to_the_neutral_one_is_itself() -> None:
-    base = p256.public_key((1).to_bytes(32, "big"))
+    base = p256_public.public_key((1).to_bytes(32, "big"))
     x, y = int.from_bytes(base[:32], "big"), int.from_bytes(base[32:], "big")
-    assert p256_verify.add((0, 0, 0, 0), x, y) == (x, y, 1, 1)
+    assert p256_public.add((0, 0, 0, 0), x, y) == (x, y, 1, 1)
 
 
 def test_an_inverse_is_one_whatever_the_number_looks_like() -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import json
+import subprocess
 import sys
 import types
 from collections.abc import Iterator
@@ -139,9 +140,9 @@ def test_a_key_that_nvs_damaged_is_not_used_and_not_replaced(
 def test_a_key_that_fails_its_own_test_is_never_kept(
     fake: FakeBoard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from troth_agent import p256
+    from troth_agent.keys import birth
 
-    monkeypatch.setattr(p256, "public_key", lambda private: bytes(64))
+    monkeypatch.setattr(birth, "public_key", lambda private: bytes(64))
     with pytest.raises(Trouble) as trouble:
         soft.create()
     assert trouble.value.code == "key.test"
@@ -193,9 +194,14 @@ def test_a_hardened_build_seals_says_so_and_restarts(
 def test_the_install_list_names_every_module_and_the_version() -> None:
     listed = json.loads((agent_support.AGENT / "package.json").read_text())
     tree = agent_support.AGENT.glob("troth_agent/**/*.py")
-    names = sorted(path.relative_to(agent_support.AGENT).as_posix() for path in tree)
-    assert listed["urls"] == [[name, name] for name in names]
+    names = {path.relative_to(agent_support.AGENT).with_suffix(".mpy").as_posix() for path in tree}
+    assert {name: f"bytecode/{name}" for name in names} == dict(listed["urls"])
     assert listed["version"] == troth_agent.VERSION
+
+
+def test_the_bytecode_in_the_tree_is_that_of_the_sources_beside_it() -> None:
+    script = agent_support.AGENT / "package.py"
+    subprocess.run([sys.executable, str(script), "--check"], check=True)
 
 
 def test_the_agent_imports_nothing_but_micropython_and_itself() -> None:

@@ -15,7 +15,7 @@ pytestmark = pytest.mark.vm
 
 SAME = """
 from hashlib import sha256
-from troth_agent import attest, claims, p256
+from troth_agent import attest, claims, p256_public
 from troth_agent.keys.soft import SoftKey
 
 FACTS = {
@@ -32,7 +32,7 @@ for i in range(20):
     said = {256: b"\\2" + seed[:6], 261: 7 ** i, 267: i, 268: seed[:8], -80002: 3 ** i}
     if i % 2:
         said[6] = 1790000000 + i
-    key = SoftKey(seed + p256.public_key(seed), blind=False)
+    key = SoftKey(seed + p256_public.public_key(seed), blind=False)
     evidence = attest.Evidence(claims.claims_set(facts), said, key, sha256(seed).digest())
     print(evidence.bare().hex(), evidence.bundle().hex())
 """
@@ -105,7 +105,7 @@ sys.modules["machine"] = Stand(unique_id=lambda: b"\\x24\\x0a\\xc4\\0\\0\\1")
 """
 
 REPORT = """
-from troth_agent import p256
+from troth_agent import p256_public
 from troth_agent.keys.soft import SoftKey
 from troth_agent import loop
 from troth_agent import Trouble
@@ -121,7 +121,7 @@ class Board:
         yield 0
         return b"as the board says"
 private = bytes(range(1, 33))
-key = SoftKey(private + p256.public_key(private))
+key = SoftKey(private + p256_public.public_key(private))
 try:
     print(loop.finish(loop.report(Board(), lambda: key)).hex(), kept)
 except Trouble as err:
@@ -165,9 +165,9 @@ def test_noise_from_a_broker_ends_alike_on_micropython_and_cpython(machine: vm.V
 
 
 def test_a_blinded_signature_of_the_vm_proves_itself(machine: vm.Vm) -> None:
-    script = STAND_INS + "from troth_agent import p256\nfrom troth_agent.keys import birth\n"
+    script = STAND_INS + "from troth_agent import p256_public\nfrom troth_agent.keys import birth\n"
     script += "for _ in range(5):\n    key = birth.new_key()\n"
-    script += "    print(birth.self_test(key, p256.public_key(key)))\n"
+    script += "    print(birth.self_test(key, p256_public.public_key(key)))\n"
     assert run(machine, script) == "True\n" * 5
 
 

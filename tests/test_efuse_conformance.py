@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-import make_efuse_table
+import make_chip_table
 from agent_support import AGENT
 from emulator import vm
 from emulator.chips import BOARDS, Chip, Field, chip_ids, load_chip
@@ -65,7 +65,7 @@ def burn(chip: Chip, fuses: Path, values: dict[str, int]) -> None:
 def on_board(machine: vm.Vm, at: Path, chip: Chip) -> dict[str, int]:
     """What the agent's decoder reads through this board's mem32."""
     rom = BOARDS / "emulator" / "rom"
-    names = make_efuse_table.names(make_efuse_table.chips(), "E" if chip.mac_crc else "A")
+    names = make_chip_table.names(make_chip_table.chips(), "E" if chip.mac_crc else "A")
     done = subprocess.run(
         [*machine.argv, "-c", READ % (str(rom / "lib"), str(AGENT), chip.id, len(names))],
         cwd=rom / "boot",
@@ -103,4 +103,4 @@ def test_the_nine_chips_are_all_here() -> None:
 
 
 def test_the_table_in_the_tree_is_the_one_its_script_writes() -> None:
-    subprocess.run([sys.executable, str(AGENT / "make_efuse_table.py"), "--check"], check=True)
+    subprocess.run([sys.executable, str(AGENT / "make_chip_table.py"), "--check"], check=True)

@@ -101,12 +101,12 @@ def test_none_restores_the_board(stage: Stage, clean: dict[str, object], fault: 
 
 REPORTS = """
 import os
-from troth_agent import attest, cose, cbor
+from troth_agent import attest, cose, cbor, loop
 import troth_agent
 from troth_agent.keys import soft
 board = troth_agent._board()
 for i in range(6):
-    e = attest.Evidence(board.claims_set(), board.session(), soft.load(), bytes([i]) * 32)
+    e = attest.Evidence(loop.finish(board.steps()), board.session(), soft.load(), bytes([i]) * 32)
     text = e.bundle()
     wanted = (bytes([i]) * 32, soft.load().kid, b'\\x02' + {mac})
     print(*[text.find(part) > 0 for part in wanted])

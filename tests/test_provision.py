@@ -65,6 +65,7 @@ class FakeBoard:
         self.chip = device.said["chip"]
         self.agent_fuses = self.fuses
         self.magic = 0xE9
+        self.bytecode = 6
         self.key: dict[str, Any] = {}  # what a newer agent says of its key
 
     @classmethod
@@ -85,11 +86,16 @@ class FakeBoard:
         if "mem32" in code:
             return {"words": list(struct.unpack(f"<{len(self.fuses) // 4}I", self.fuses))}
         chip = next(number for number, name in CHIPS.items() if name == self.chip)
-        return {"magic": self.magic, "chip": chip, "mac": self.device.mac.hex(), "machine": "fake"}
+        return {
+            "magic": self.magic,
+            "chip": chip,
+            "mac": self.device.mac.hex(),
+            "bytecode": self.bytecode,
+        }
 
     def agent(self, call: str) -> dict[str, Any]:
         self.use()
-        if not self.frozen and manifest.AGENT + "/__init__.py" not in self.vfs:
+        if not self.frozen and manifest.AGENT + "/__init__.mpy" not in self.vfs:
             raise Trouble("agent.missing", "no agent")
         if call.startswith("identify"):
             return {"build": "P2" if self.frozen else "P0"}
@@ -356,7 +362,7 @@ def test_a_halted_line_stops_between_steps_and_goes_on_later(line: Line) -> None
     with pytest.raises(Trouble) as caught:
         here.run()
     assert caught.value.code == "board.stopped"
-    assert manifest.AGENT + "/__init__.py" in board.vfs
+    assert manifest.AGENT + "/__init__.mpy" in board.vfs
     assert "/troth.json" not in board.vfs
     assert line.run(board)["device"]
 
@@ -401,6 +407,10 @@ def _unknown(board: FakeBoard) -> None:
     board.magic = 0x7F
 
 
+def _other_bytecode(board: FakeBoard) -> None:
+    board.bytecode = 7
+
+
 def _forged(board: FakeBoard) -> None:
     board.device.ueid = b"\x02stranger"[:7]
 
@@ -410,6 +420,7 @@ def _forged(board: FakeBoard) -> None:
     [
         pytest.param(_contradict, {}, "board.contradicts", id="agent-lies-of-fuses"),
         pytest.param(_unknown, {}, "board.chip-unknown", id="no-esp32"),
+        pytest.param(_other_bytecode, {}, "board.bytecode", id="other-bytecode"),
         pytest.param(_forged, {}, "id.mismatch", id="evidence-of-another"),
         pytest.param(None, {"model": "other"}, "board.model", id="wrong-files"),
         pytest.param(None, {"profile": Profile.P2}, "board.profile", id="not-hardened"),
@@ -424,6 +435,14 @@ def test_what_is_wrong_is_told_and_nothing_is_registered(
         harm(board)
     assert code_of(line, board, replace(ORDER, **order)) == code
     assert line.store.devices() == ()
+
+
+def test_of_an_agent_installed_before_no_source_stays_to_go_before_the_bytecode(line: Line) -> None:
+    board = stock()
+    board.vfs[f"{manifest.AGENT}/loop.py"] = b"# of last year"
+    line.run(board, replace(ORDER, files=None, model=house.MODEL))
+    ours = {path for path in board.vfs if path.startswith(manifest.AGENT)}
+    assert ours == set(manifest.agent_tree())
 
 
 def test_the_journal_tells_every_step_before_and_after(line: Line) -> None:

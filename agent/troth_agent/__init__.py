@@ -105,11 +105,11 @@ def _settle(feed):
 
 def _board():
     forget("files", "secrets", "claims", "p256", "p256_table")  # after a failure
-    forget("link.http", "link.apart", "link.web", "link.mqtt", "link.connection")  # until needed
+    forget("link.http", "link.apart", "link.mqtt", "link.connection")  # until needed
     from . import settings
 
     said = settings.read()
-    forget("settings")
+    forget("settings", "choices")
     gc.collect()
     from . import board
 
@@ -125,7 +125,4 @@ def _key():
     key = signer.load(settings)
     if key is None:
         raise Trouble("key.missing", "this board has no key yet: enroll it first")
-    if signer.ORIGIN == "nvs":
-        from . import p256  # noqa: F401  (now, while there is room to compile it)
-
     return key

@@ -18,8 +18,6 @@ def identify():
 
     chip = firm.chip()
     boot.let_go()
-    from . import keys
-
     said = {
         "chip": chip,
         "mac": identity.mac().hex(),
@@ -28,7 +26,25 @@ def identify():
         "frozen": identity.frozen(),
         "sealed": identity.sealed(),
     }
-    said.update(keys.describe())
+    said.update(describe_key())
+    return said
+
+
+# What the host may know of this board's key; why there is none, when that is not plain.
+def describe_key():
+    from . import keys
+
+    key = None
+    said = {}
+    try:
+        signer, settings = keys.chosen()
+        said["key_origin"] = signer.ORIGIN
+        key = signer.load(settings)
+    except Trouble as err:
+        said["key_trouble"] = err.code
+    said["key"] = key.public.hex() if key and key.public else None
+    said["kid"] = key.kid.hex() if key else None
+    said["alg"] = key.alg if key else None
     return said
 
 
@@ -66,10 +82,18 @@ def answer(nonce, bundle=True):
     from . import attest
 
     board = troth_agent._board()
-    claims_set = board.claims_set()
+    claims_set = _last(board.steps())
     _pace()
     evidence = attest.Evidence(claims_set, board.session(), troth_agent._key(), nonce)
     return evidence.bundle() if bundle else evidence.bare()
+
+
+def _last(steps):
+    while True:
+        try:
+            next(steps)
+        except StopIteration as end:
+            return end.value
 
 
 _signed: list = []

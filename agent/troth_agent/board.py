@@ -43,11 +43,7 @@ class Board:
             said[_IAT] = iat
         return said
 
-    # the detached claims-set, as bytes
-    def claims_set(self):
-        return _last(self.steps())
-
-    # the same in small steps, for a board that runs an application
+    # the detached claims-set, as bytes; in small steps, for a board that runs an application
     def steps(self):
         yield from boot.steps()
         from . import files
@@ -59,14 +55,6 @@ class Board:
         said = claims.claims_set(claims.facts(self, found))
         forget("claims")
         return said
-
-
-def _last(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 # Unix seconds, or None: the board has no clock or it was never set.

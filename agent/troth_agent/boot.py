@@ -53,4 +53,4 @@ def steps():
 
 # What measures takes much heap.
 def let_go():
-    forget("firm", "efuse", "efuse_table", "image", "ota")
+    forget("firm", "efuse", "chip_table", "image")

@@ -1,9 +1,9 @@
 # Security state from the fuses' read registers (`peek` is machine.mem32; an address of another chip
-# can fault, so the caller must know the chip). Where they lie: efuse_table.py.
+# can fault, so the caller must know the chip). Where they lie: chip_table.py.
 # Key material is read for one purpose only: digests of secure-boot public keys.
 from micropython import const
 
-from .efuse_table import CHIPS, LAYOUTS
+from .chip_table import CHIPS, LAYOUTS
 
 # labels of troth.cddl
 _SECURE_BOOT = const(2)
@@ -55,7 +55,7 @@ _KEY_BYTES = const(32)
 class Fuses:
     def __init__(self, chip, peek):
         self._peek = peek
-        self.layout, self._base, self._places = CHIPS[chip]
+        _, _, self.layout, self._base, self._places = CHIPS[chip]
         self._words, self._keys, self.blocks, self._fixed = LAYOUTS[self.layout]
 
     # how many bits it has; 0: there is none on this chip

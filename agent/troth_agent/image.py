@@ -6,6 +6,8 @@ from hashlib import sha256
 
 from micropython import const
 
+from .chip_table import CHIPS
+
 # labels of troth.cddl
 _APP_SECVER = const(14)
 _ELF_DIGEST = const(31)
@@ -27,18 +29,6 @@ _KEY_ENDS = {2: 812, 3: 101}
 _ROW = const(32)
 _MAX_ROWS = const(96)
 
-_CHIPS = {
-    0x00: "esp32",
-    0x02: "esp32s2",
-    0x05: "esp32c3",
-    0x09: "esp32s3",
-    0x0C: "esp32c2",
-    0x0D: "esp32c6",
-    0x10: "esp32h2",
-    0x12: "esp32p4",
-    0x17: "esp32c5",
-}
-
 
 def reader(partition):
     return lambda at, buf: partition.readblocks(at // _BLOCK, buf, at % _BLOCK)
@@ -49,7 +39,10 @@ def chip(read):
     header = _read(read, 0, _HEADER)
     if header[0] != _MAGIC:
         return None
-    return _CHIPS.get(header[12] | header[13] << 8)
+    for name in CHIPS:
+        if CHIPS[name][0] == header[12] | header[13] << 8:
+            return name
+    return None
 
 
 # What an app image says of itself, by the claims' labels; a stock build of MicroPython names no

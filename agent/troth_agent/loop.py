@@ -89,7 +89,9 @@ def rounds(board, key, once=False):
             interval_ms = now.settings["interval_s"] * 1000
             if now.settings["url"] and ("fresh" in now.settings or "spool" in now.settings):
                 if away is None:
-                    away = _away()
+                    from .away import Away  # most boards never need it
+
+                    away = Away()
                 known = yield from away.report(now, key, known)
             else:
                 known = yield from report(now, key, known)
@@ -114,13 +116,6 @@ def rounds(board, key, once=False):
         if once:
             return max(ms, interval_ms)
         yield ms
-
-
-# Most boards never load what only a board that sleeps or was away needs.
-def _away():
-    from . import away
-
-    return away.Away()
 
 
 # Between one second and a bound that doubles up to a quarter of an hour, at random so that a fleet

@@ -10,10 +10,10 @@ from .p256_table import TABLE
 P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 
-# of the comb: digits of a scalar; columns of six, of which the second table serves the higher
-_DIGITS = const(258)
+# of the comb: columns of six digits, of which the second table serves the higher
 _COLUMNS = const(43)
 _HIGHER = const(21)
+_TOOTH = (1 << 43) - 1
 _ALL_ONES = (1 << 258) - 1
 _ZEROS = 63 * int.from_bytes(b"0" * 43, "big")
 
@@ -44,12 +44,6 @@ def sign(private, digest, blind=True):
                 return r.to_bytes(32, "big") + s.to_bytes(32, "big")
         key = _hmac(key, v + b"\0")
         v = _hmac(key, v)
-
-
-# x || y
-def public_key(private):
-    x, y = affine(times_base(int.from_bytes(private, "big"), 1))
-    return x.to_bytes(32, "big") + y.to_bytes(32, "big")
 
 
 def _hmac(key, message):
@@ -93,8 +87,8 @@ def times_base(k, z):
             half = 0
         minus = digits < 32
         at = (31 - digits if minus else digits - 32) + half
-        row = TABLE[at >> 2]
-        at = (at & 3) * 64
+        row = TABLE[at >> 3]
+        at = (at & 7) * 64
         s = read(row[at : at + 32], "big")
         v = read(row[at + 32 : at + 64], "big")
         if minus:
@@ -119,18 +113,12 @@ def times_base(k, z):
 
 # The columns of an odd k, one byte each, the top tooth's digit in front.
 def _columns(k):
-    digits = "{:0258b}".format((k + _ALL_ONES) >> 1).encode()
+    k = (k + _ALL_ONES) >> 1
     columns = 0
-    for at in range(0, _DIGITS, _COLUMNS):
-        columns = 2 * columns + int.from_bytes(digits[at : at + _COLUMNS], "big")
+    for at in (215, 172, 129, 86, 43, 0):
+        digits = "{:043b}".format(k >> at & _TOOTH)
+        columns = 2 * columns + int.from_bytes(digits.encode(), "big")
     return (columns - _ZEROS).to_bytes(_COLUMNS, "big")
-
-
-def affine(point):
-    x, y, u, w = point
-    i = inverse(w, P)
-    u = u * i % P
-    return x * (u * u % P) % P, y * i % P
 
 
 # Extended Euclid; callers mask what must stay secret. Lehmer's way: the steps are found with the

@@ -46,10 +46,10 @@ def _said(message, key, ueid):
 
 
 def _verify(key, digest, signature):
-    from . import p256_verify
+    from . import p256_public
 
-    good = p256_verify.verify(key, digest, signature)
-    forget("p256_verify", "p256", "p256_table")
+    good = p256_public.verify(key, digest, signature)
+    forget("p256_public", "p256", "p256_table")
     return good
 
 

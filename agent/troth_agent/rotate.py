@@ -23,7 +23,7 @@ def over(link, key, nonce):
         print("troth: [%s] %s" % (err.code, err.text))
     except (OSError, MemoryError) as err:
         print("troth: [key.kept] %s: the old key stays" % type(err).__name__)
-    forget("rotate", "receipt", "keys.birth", "p256_verify")
+    forget("rotate", "receipt", "keys.birth", "p256_public", "p256", "p256_table")
     yield 1000  # one report a second
     return key(), (yield from link.challenge())
 

@@ -47,11 +47,6 @@ class Scanner:
         return self.hits
 
 
-# Literal secrets in whole lines of text, case disregarded.
-def count(text):
-    return _count(text.lower(), len(text))
-
-
 # In the lines before `stop`: no copy is made of them, for the heap is small.
 def _count(text, stop):
     hits = 0

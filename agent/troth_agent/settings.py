@@ -24,29 +24,38 @@ def read(root=""):
 
 def check(said):
     if not isinstance(said, dict):
-        raise _wrong("type", "", "an object")
+        raise wrong("type", "", "an object")
     interval_s = said.get("interval_s", 0)
     if not _is_int(interval_s, 1) or interval_s > 604800:
-        raise _wrong("range", "interval_s", "a whole number of seconds, 1 to 604800")
+        raise wrong("range", "interval_s", "a whole number of seconds, 1 to 604800")
     url, ca = said.get("url"), said.get("ca")
     _check_link(url, ca, said.get("link"))
     _check_services(said.get("services", {}))
     out = {
         "oemid": _oemid(said.get("oemid")),
-        "hwmodel": _text(said, "hwmodel", 32),
-        "swname": _text(said, "swname", 64),
-        "swversion": _text(said, "swversion", 64),
+        "hwmodel": text(said, "hwmodel", 32),
+        "swname": text(said, "swname", 64),
+        "swversion": text(said, "swversion", 64),
         "interval_s": interval_s,
         "url": url,
         "ca": ca,
         "scheme": url.split("://")[0] if url else None,
         "soft_key": said.get("signer", "soft") == "soft",
     }
-    _add_chosen(out, said)
+    if _has_choices(said):
+        from . import choices
+
+        choices.add(out, said)
     return out
 
 
-def _wrong(code, where, want):
+# What most boards leave out takes none of their heap.
+def _has_choices(said):
+    fresh, spool = said.get("fresh", "challenge"), said.get("spool", False)
+    return fresh != "challenge" or spool is not False or "password" in said or "user" in said
+
+
+def wrong(code, where, want):
     return Trouble("settings." + code, "%s: %s: want %s" % (PATH, where or "top level", want))
 
 
@@ -54,10 +63,10 @@ def _is_int(value, least):
     return isinstance(value, int) and value is not True and value is not False and value >= least
 
 
-def _text(said, name, longest):
+def text(said, name, longest):
     value = said.get(name)
     if not isinstance(value, str) or not 1 <= len(value.encode()) <= longest:
-        raise _wrong("range", name, "text of 1 to %d bytes" % longest)
+        raise wrong("range", name, "text of 1 to %d bytes" % longest)
     return value
 
 
@@ -70,53 +79,25 @@ def _oemid(value):
             return bytes.fromhex(value)
         except ValueError:
             pass
-    raise _wrong("type", "oemid", "a number, or 6 or 32 hex digits")
+    raise wrong("type", "oemid", "a number, or 6 or 32 hex digits")
 
 
 def _check_link(url, ca, link):
     if link not in (None, "https", "mqtts"):
-        raise _wrong("range", "link", "https or mqtts")
+        raise wrong("range", "link", "https or mqtts")
     if url is None and ca is None:
         return
     schemes = (link,) if link else ("https", "mqtts")
     if not isinstance(url, str) or url.split("://")[0] not in schemes or "://" not in url:
-        raise _wrong("range", "url", "an address that begins with %s://" % ":// or ".join(schemes))
+        raise wrong("range", "url", "an address that begins with %s://" % ":// or ".join(schemes))
     if not isinstance(ca, str) or not ca.startswith("/"):
-        raise _wrong("range", "ca", "the absolute path of the CA certificate in DER")
-
-
-# What most boards leave out takes none of their heap.
-def _add_chosen(out, said):
-    fresh, spool = said.get("fresh", "challenge"), said.get("spool", False)
-    if fresh not in ("challenge", "epoch"):
-        raise _wrong("range", "fresh", "challenge or epoch")
-    if not isinstance(spool, bool):
-        raise _wrong("type", "spool", "true or false")
-    if fresh == "epoch":
-        out["fresh"] = fresh
-    if spool and out["url"]:
-        out["spool"] = True
-        out["receipt_key"] = _receipt_key(said.get("receipt_key"))
-    if "password" in said:
-        out["password"] = _text(said, "password", 256)
-    if "user" in said:
-        out["user"] = _text(said, "user", 64)
-
-
-# x || y of the verifier, without whose signed receipt nothing leaves the spool.
-def _receipt_key(value):
-    if isinstance(value, str) and len(value) == 128:
-        try:
-            return bytes.fromhex(value)
-        except ValueError:
-            pass
-    raise _wrong("type", "receipt_key", "128 hex digits, as provisioning writes them, for a spool")
+        raise wrong("range", "ca", "the absolute path of the CA certificate in DER")
 
 
 def _check_services(services):
     if not isinstance(services, dict):
-        raise _wrong("type", "services", "an object")
+        raise wrong("type", "services", "an object")
     if not isinstance(services.get("webrepl", False), bool):
-        raise _wrong("type", "services/webrepl", "true or false")
+        raise wrong("type", "services/webrepl", "true or false")
     if not isinstance(services.get("ap", ""), (str, type(None))):
-        raise _wrong("type", "services/ap", "null or a Wi-Fi security such as wpa2")
+        raise wrong("type", "services/ap", "null or a Wi-Fi security such as wpa2")

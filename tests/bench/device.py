@@ -4,8 +4,9 @@
 ESP32, its own garbage collections included; CPU time, as a board would have the core to itself.
 
 The heap is found by bisection on an emulated board and its real verifier: all but one piece of the
-heap is filled with ballast, then the board loads the agent from its source files, measures itself,
-signs, and sends a full and a bare report over TLS, in the steps of the agent's own loop.
+heap is filled with ballast, then the board loads the agent from its files, as provisioning put them
+there, measures itself, signs, and sends a full and a bare report over TLS, in the steps of the
+agent's own loop.
 `agent.min_free_heap_frozen_bytes` is the same with the code there before, as in a build that has it
 frozen in flash. Not in either: what a chip keeps in flash (the emulator's own modules), and TLS
 records, which lie outside this heap here as they do there.

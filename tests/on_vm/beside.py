@@ -17,11 +17,11 @@ sys.modules["esp32"] = Stand(NVS=lambda name: Stand(get_i32=lambda key: 13))
 sys.modules["machine"] = Stand(unique_id=lambda: b"\x24\x0a\xc4\0\0\1")
 
 import troth_agent
-from troth_agent import p256
+from troth_agent import p256_public
 from troth_agent.keys.soft import SoftKey
 
 private = bytes(range(1, 33))
-key = SoftKey(private + p256.public_key(private))
+key = SoftKey(private + p256_public.public_key(private))
 signing = [0.0]
 reports = []
 

@@ -27,22 +27,6 @@ def chosen():
     raise Trouble("signer.unknown", "%s: signer: want soft, efuse-hmac or atecc608" % _SETTINGS)
 
 
-# What the host may know of this board's key; why there is none, when that is not plain.
-def describe():
-    key = None
-    said = {}
-    try:
-        signer, settings = chosen()
-        said["key_origin"] = signer.ORIGIN
-        key = signer.load(settings)
-    except Trouble as err:
-        said["key_trouble"] = err.code
-    said["key"] = key.public.hex() if key and key.public else None
-    said["kid"] = key.kid.hex() if key else None
-    said["alg"] = key.alg if key else None
-    return said
-
-
 # A board that is not provisioned yet has no settings; broken ones are the settings module's matter.
 def _settings():
     try:

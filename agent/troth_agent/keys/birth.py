@@ -6,15 +6,13 @@ import esp32
 
 from .. import Trouble
 from ..p256 import N
-from ..p256_verify import verify
+from ..p256_public import public_key, verify
 
 
 # A key in NVS under this name, as private || x || y, once it has signed and verified.
 def bear(namespace, name):
-    from .. import p256
-
     private = new_key()
-    public = p256.public_key(private)
+    public = public_key(private)
     if not self_test(private, public):
         raise Trouble("key.test", "the new key does not verify its own signature")
     nvs = esp32.NVS(namespace)

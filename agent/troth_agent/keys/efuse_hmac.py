@@ -159,7 +159,7 @@ def load(_settings=None):
 
     running = esp32.Partition(esp32.Partition.RUNNING)  # type: ignore[arg-type]  # stub: str only
     chip = image.chip(image.reader(running))
-    forget("image")
+    forget("image", "chip_table")
     silicon = _silicon(chip)
     return EfuseKey(silicon, _key_block(chip))
 

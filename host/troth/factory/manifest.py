@@ -48,9 +48,11 @@ def read_tree(folder: Path) -> dict[str, bytes]:
 
 
 def agent_tree() -> dict[str, bytes]:
-    """The agent's own modules as they are installed on a board that has none frozen in."""
-    root = bundled("agent") / "troth_agent"
-    found = sorted(path for path in root.rglob("*.py") if "__pycache__" not in path.parts)
+    """The agent's own modules as they are installed on a board that has none frozen in: bytecode
+    that came with Troth, so that every machine installs and promises the same bytes.
+    """
+    root = bundled("agent") / "bytecode/troth_agent"
+    found = sorted(root.rglob("*.mpy"))
     return {f"{AGENT}/{path.relative_to(root).as_posix()}": path.read_bytes() for path in found}
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,6 +32,7 @@ try:
 except ImportError:
  r={}
 r['machine']=getattr(sys.implementation,'_machine',sys.platform)
+r['bytecode']=getattr(sys.implementation,'_mpy',0)&255
 print('troth: '+json.dumps(r))
 """
 _BARE = {"oemid": 0, "swname": "main", "swversion": "0", "interval_s": 60}
@@ -45,6 +46,7 @@ class Steps:
     tell: Callable[[str, str], None]  # step, detail
     mac: str | None = None
     chip: str = ""
+    bytecode: int = 0  # the version that its MicroPython runs
     frozen: bool = False
     build: str = "P0"
     files: dict[str, bytes] = field(default_factory=dict)  # on the board: path -> SHA-256
@@ -64,7 +66,7 @@ class Steps:
                 why=f"it calls itself {str(said.get('machine'))[:80]!r}",
                 fix="an ESP32 with MicroPython's esp32 port is needed",
             )
-        self.chip, self.mac = chip, mac.lower()
+        self.chip, self.mac, self.bytecode = chip, mac.lower(), said.get("bytecode", 0)
         self.files = board.digests()
 
     def install_agent(self, board: Board) -> None:
@@ -72,7 +74,24 @@ class Steps:
         inside = any("/troth_agent" in path for path in self.files)
         self.frozen = not inside and self._frozen(board)
         tree = board_tree(self.order.files or {}, frozen=self.frozen)
-        self._put(board, {path: text for path, text in tree.items() if path.startswith(AGENT)})
+        agent = {path: text for path, text in tree.items() if path.startswith(AGENT)}
+        self._check_bytecode(board, agent)
+        # MicroPython takes a source file before the bytecode beside it
+        self._remove(
+            board, "agent", [path for path in self.files if path.startswith(f"{AGENT}/")], agent
+        )
+        self._put(board, agent)
+
+    def _check_bytecode(self, board: Board, agent: Mapping[str, bytes]) -> None:
+        made = {text[1] for path, text in agent.items() if path.endswith(".mpy") and len(text) > 1}
+        if made - {self.bytecode}:
+            raise Trouble(
+                "board.bytecode",
+                f"the board on {board.port} cannot run the agent's bytecode",
+                why=f"it is of version {max(made)}, that of its MicroPython is {self.bytecode}",
+                fix="install MicroPython 1.29, or add the agent's sources to --files"
+                " as lib/troth_agent",
+            )
 
     def _frozen(self, board: Board) -> bool:
         try:
@@ -113,11 +132,7 @@ class Steps:
         """The product's files; with --files nothing else that could execute stays on the board."""
         tree = board_tree(self.order.files or {}, frozen=self.frozen)
         if self.order.files is not None:
-            for path in sorted(set(executable(self.files)) - set(tree)):
-                self.tell("files", f"remove {path}")
-                board.remove(path)
-                self.files.pop(path)
-                self.changed = True
+            self._remove(board, "files", executable(self.files), tree)
         elif "/main.py" in self.files:
             tree.pop("/main.py", None)  # a program of one's own is not ours to replace
         rest = {p: t for p, t in tree.items() if not p.startswith(AGENT) and p != SETTINGS}
@@ -133,6 +148,15 @@ class Steps:
 
     def _reports(self, board: Board, main: Mapping[str, bytes]) -> bool:
         return b"troth_agent" in (main.get("/main.py") or board.read("/main.py"))
+
+    def _remove(
+        self, board: Board, step: str, there: Iterable[str], wanted: Mapping[str, bytes]
+    ) -> None:
+        for path in sorted(set(there) - set(wanted)):
+            self.tell(step, f"remove {path}")
+            board.remove(path)
+            self.files.pop(path)
+            self.changed = True
 
     def _put(self, board: Board, files: Mapping[str, bytes]) -> None:
         for path, text in sorted(files.items()):

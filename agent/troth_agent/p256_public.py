@@ -1,8 +1,14 @@
-# ECDSA verification on P-256 (FIPS 186-5): for a board's test of its own key and for its verifier's
-# receipts. Seldom needed and slow, so apart from p256.
-from .p256 import N, P, affine, inverse, times_base
+# What goes with public keys on P-256: to derive one, and ECDSA verification (FIPS 186-5), for a
+# board's test of its own key and for its verifier's receipts. Seldom needed, so apart from p256.
+from .p256 import N, P, inverse, times_base
 
 _B = 0x5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B
+
+
+# x || y
+def public_key(private):
+    x, y = affine(times_base(int.from_bytes(private, "big"), 1))
+    return x.to_bytes(32, "big") + y.to_bytes(32, "big")
 
 
 # `public` is x || y and `signature` r || s.
@@ -30,6 +36,13 @@ def _times(k, x, y):
         if bit == "1":
             point = add(point, x, y) if point[2] else (x, y, 1, 1)
     return point
+
+
+def affine(point):
+    x, y, u, w = point
+    i = inverse(w, P)
+    u = u * i % P
+    return x * (u * u % P) % P, y * i % P
 
 
 # Points are (x, y, zz, zzz), standing for (x / zz, y / zzz); zz = 0 is the neutral one.

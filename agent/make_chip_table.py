@@ -1,4 +1,4 @@
-"""Writes troth_agent/efuse_table.py: where each chip keeps its fuses, from boards/*/board.toml.
+"""Writes troth_agent/chip_table.py from boards/*/board.toml: what the agent has to know of chips.
 
 `--check` changes nothing and ends with 1 when the file differs from what would be written, or when
 efuse.py has other numbers for fuses.
@@ -12,21 +12,23 @@ from typing import Any
 
 HERE = Path(__file__).parent
 BOARDS = HERE.parent / "boards"
-TARGET = HERE / "troth_agent" / "efuse_table.py"
+TARGET = HERE / "troth_agent" / "chip_table.py"
 DECODER = HERE / "troth_agent" / "efuse.py"
 HEAD = """\
-# Where the fuses of each chip lie; written by make_efuse_table.py from boards/*/board.toml.
+# The chips and their fuses; written by make_chip_table.py from boards/*/board.toml.
 # A layout: registers of the claim `fuses`, key blocks and their number, the bit of WR_DIS that ends
-# counting flash encryption. A chip: layout, base, and for each fuse, by its number, two bytes:
-# register / 4, lowest bit and number of bits less one; all zero: the chip has no such fuse.
+# counting flash encryption. A chip: its number in images, where its boot loader lies, layout, base
+# of its fuses, and for each fuse, by its number, two bytes: register / 4, lowest bit and number of
+# bits less one; all zero: the chip has no such fuse.
 # fmt: off
 """
 
 
 def chips() -> dict[str, dict[str, Any]]:
-    """The eFuse part of every board.toml, by chip."""
+    """Every board.toml, its chip and its eFuse part in one, by chip."""
     files = sorted(BOARDS.glob("*/board.toml"))
-    return {file.parent.name: tomllib.loads(file.read_text())["efuse"] for file in files}
+    read = {file.parent.name: tomllib.loads(file.read_text()) for file in files}
+    return {name: {**said["chip"], **said["efuse"]} for name, said in read.items()}
 
 
 def names(rows: dict[str, dict[str, Any]], layout: str) -> list[str]:
@@ -71,7 +73,9 @@ def source() -> str:
         if _layout(efuse) != layouts[efuse["layout"]]:
             raise SystemExit(f"{chip} is not laid out as others of its layout")
         packed = _bytes(places(efuse["fields"], names(rows, efuse["layout"])))
-        lines.append(f'    "{chip}": ("{efuse["layout"]}", {efuse["base"]:#x},\n        {packed}),')
+        image = f"{efuse['image_chip_id']}, {efuse['bootloader_offset']:#x}"
+        fuses = f'"{efuse["layout"]}", {efuse["base"]:#x}'
+        lines += [f'    "{chip}": ({image}, {fuses},', f"        {packed}),"]
     return "\n".join([*lines, "}", ""])
 
 
