@@ -6,6 +6,7 @@ Every report takes the real path: authenticate, read, weigh, judge, record.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -141,12 +142,15 @@ class Standing:
         )
         return unit
 
-    def report(self, name: str, *, at: int = NOW - 600, **said: Any) -> int:
+    def report(
+        self, name: str, *, at: int = NOW - 600, token: Mapping[str, Any] | None = None, **said: Any
+    ) -> int:
         """One accepted attestation, with these claims from now on; gives its evidence id."""
         unit = self.units[name]
         unit.device.said |= said
         challenge = self._challenge(at)
-        raw = unit.device.bundle(challenge.nonce, uptime=max(at - (NOW - 30 * DAY), 1))
+        told = {"uptime": max(at - (NOW - 30 * DAY), 1)} | dict(token or {})
+        raw = unit.device.bundle(challenge.nonce, **told)
         self.context.refresh()
         evidence = parse_evidence(raw)
         signer = self.context.signer(evidence.key_id)
@@ -168,6 +172,7 @@ class Standing:
                 verdict=verdict,
                 subjects=self.context.subjects(facts),
                 references=self.store.generation(),
+                counted=self.context.count(facts, signer.epoch, claims),
             )
         )
         assert isinstance(written, Recorded)

@@ -104,6 +104,17 @@ class Judge:
                 return verdict
         return self._afresh(facts)
 
+    def still(self, facts: Facts) -> Verdict | None:
+        """The last verdict on this unit, where these facts give the same answers."""
+        kept = self._kept.get(facts.u.device)
+        if (
+            kept is None
+            or not kept.since <= facts.now < kept.still_until
+            or kept.steady != _steady(facts)
+        ):
+            return None
+        return self._unchanged(kept, facts)
+
     def _unchanged(self, kept: _Kept, facts: Facts) -> Verdict | None:
         """The kept verdict with a new end, or None when any answer is another."""
         until, now = kept.still_until, facts.now

@@ -11,14 +11,13 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
-from itertools import islice
 
 from ..core.reference import Policy
 from ..core.verdict import Verdict
+from .alike import Round
 from .context import Context
 from .judging import Judge
 
-_AT_ONCE = 500  # under one commit
 _MOST_STEPS = 200  # a rule whose instants never end must not hold the clock up
 
 
@@ -38,25 +37,15 @@ def advance(context: Context, judge: Judge, *, now: int, everyone: bool = False)
     due = store.due(now)
     turned = sum(_catch_up(context, judge, device, generation, now) for device in due)
     if everyone:
-        context.meet_all()
-        others = set(store.states()).difference(due)
-        turned += rejudge(context, judge, others, now=now)
+        turned += rejudge(context, judge, now=now)
     return turned
 
 
-def rejudge(context: Context, judge: Judge, devices: Iterable[str], *, now: int) -> int:
-    """Judge these by what the records say now; returns how many turned."""
-    generation = context.refresh()
-    turned, left = 0, iter(devices)
-    while some := list(islice(left, _AT_ONCE)):
-        judged = [(device, context.standing_facts(device, now=now)) for device in some]
-        turns = [
-            (device, judge.judge(facts), context.subjects(facts))
-            for device, facts in judged
-            if facts is not None
-        ]
-        turned += context.store.turn_all(turns, at=now, references=generation)
-    return turned
+def rejudge(
+    context: Context, judge: Judge, devices: Iterable[str] | None = None, *, now: int
+) -> int:
+    """Judge these, or everybody, by what the records say now; returns how many turned."""
+    return Round(context, judge, now).run(devices)
 
 
 def rules_of(catalogue: str, policy: Policy) -> str:
@@ -99,5 +88,7 @@ def _turn(
         return False, None
     verdict = judge.judge(facts)
     subjects = context.subjects(facts)
-    moved = context.store.turn(device, verdict, subjects, at=at, references=generation, noticed=now)
-    return moved, verdict.until
+    turned = context.store.turn(
+        device, verdict, subjects, at=at, references=generation, noticed=now
+    )
+    return turned.moved, verdict.until

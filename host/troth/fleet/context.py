@@ -20,7 +20,7 @@ from ..core.keyring import KeyRing, mac_key_id
 from ..core.reference import Policy
 from ..core.trust import KnownKey, MacKey, SignKey
 from ..formats import eat
-from ..store import DeviceRow, KeyRow, Store, Subjects
+from ..store import Count, DeviceRow, KeyRow, Store, Subjects
 from ..trouble import Trouble
 from .history import History
 from .yardstick import Yardsticks
@@ -199,6 +199,23 @@ class Context:
                 _skew(token.issued_at, given, now),
                 late,
             )
+
+    def count(self, facts: Facts, epoch: int, claims_set: ClaimsSet) -> Count:
+        """What was counted of a unit by the report that these facts are of."""
+        seen, names = facts.v, shown(claims_set)
+        history = self._histories.get((facts.u.device, epoch))
+        before = seen.shown_before
+        return Count(
+            seen.last_evidence,
+            seen.skew_s,
+            seen.boot_forks,
+            seen.counter_regressions,
+            seen.reconnects_per_h,
+            seen.boots_24h,
+            not seen.fuse_regressions and (before is names or before <= names),
+            history.taken if history is not None else -1,
+            self._stamp[1],
+        )
 
     def standing_facts(self, device: str, *, now: int) -> Facts | None:
         """The facts by which a device's last report stands now; None: it never reported."""

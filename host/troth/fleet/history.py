@@ -34,6 +34,7 @@ class History:
     burned: int = 0  # every fuse that it ever said is burned
     last: int | None = None
     reported: ClaimsSet | None = None  # with the last report
+    taken: int = 0  # reports
 
     def weigh(self, token: Token) -> tuple[int, int]:
         """Forks and regressions if this token were taken in.
@@ -53,6 +54,7 @@ class History:
 
     def take(self, token: Token, at: int, *, late: bool = False) -> None:
         """Take one accepted report in."""
+        self.taken += 1
         self.forks, self.regressions = self.weigh_late(token) if late else self.weigh(token)
         self.seeds.setdefault(token.boot_count, token.boot_seed)
         if late:
@@ -89,7 +91,7 @@ class History:
         """Remember what this firmware showed."""
         if app_digest is not None:
             before = self.shown.get(app_digest, frozenset())
-            self.shown[app_digest] = before | names
+            self.shown[app_digest] = names if before <= names else before | names
 
     def burn(self, fuses: str | None) -> None:
         """Remember the fuses that a report says are burned."""

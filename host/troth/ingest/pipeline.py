@@ -247,6 +247,7 @@ class Pipeline:
             verdict=verdict,
             subjects=self.context.subjects(facts),
             references=generation,
+            counted=self.context.count(facts, signer.epoch, claims_set),
         )
 
         def end(row: Recorded) -> Outcome:

@@ -140,6 +140,7 @@ class Unasked:
             handle=handle,
             freshness=freshness,
             given=handle.issued,
+            counted=self._context.count(facts, signer.epoch, claims_set),
         )
 
         def end(row: Recorded) -> Outcome:

@@ -1,7 +1,9 @@
 """What Troth remembers: one door (`Store`), rows as frozen values, nothing ever overwritten."""
 
-from .changes import Accepted, Recorded, Refused, Spent, Subjects
+from .changes import Accepted, Count, Recorded, Refused, Spent, Subjects
 from .engine import StoreUnavailable
+from .following import Flock, Member
+from .kinds import Head, Standing, Told
 from .rows import (
     AuditRow,
     BaselineRow,
@@ -29,12 +31,16 @@ __all__ = [
     "AuditRow",
     "BaselineRow",
     "ChallengeRow",
+    "Count",
     "DeviceRow",
     "EvidenceRow",
     "FeedRow",
+    "Flock",
+    "Head",
     "IncidentRow",
     "IntervalRow",
     "KeyRow",
+    "Member",
     "ProvisioningRow",
     "Recorded",
     "Refused",
@@ -42,12 +48,14 @@ __all__ = [
     "ReleaseRow",
     "SetRow",
     "Spent",
+    "Standing",
     "StateRow",
     "StatementRow",
     "StepRow",
     "Store",
     "StoreUnavailable",
     "Subjects",
+    "Told",
     "WaiverEnd",
     "WaiverRow",
 ]

@@ -17,6 +17,23 @@ class Subjects(NamedTuple):
     maker: str = "maker"
 
 
+class Count(NamedTuple):
+    """What the verifier itself had counted of a unit, this report included.
+
+    It is all that a rule may ask of the unit's past, unless `plain` says that there is more.
+    """
+
+    given: int | None
+    skew: int | None
+    forks: int | None
+    regressions: int | None
+    reports: int | None  # within the hour
+    boots: int | None  # within the day
+    plain: bool
+    after: int  # how many reports had been counted before
+    foreign: int  # how often another process was found to have written by then
+
+
 class Accepted(NamedTuple):
     """Verified evidence with its verdict."""
 
@@ -35,6 +52,7 @@ class Accepted(NamedTuple):
     handle: Handle | None = None  # everybody's challenge, which it answers
     freshness: Freshness = Freshness.CHALLENGE
     given: int | None = None  # not before; None: just before it was received
+    counted: Count | None = None
 
 
 class Refused(NamedTuple):

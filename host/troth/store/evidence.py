@@ -16,7 +16,7 @@ from sqlalchemy.engine import Connection
 from ..core.claims import Token
 from ..core.freshness import Challenge, Freshness
 from ..core.verdict import State
-from . import audit, epochs, intervals, schema
+from . import audit, epochs, intervals, kinds, schema
 from .bulk import Row, ask, each, insert_rows
 from .changes import Accepted, Recorded, Refused, Spent
 from .memory import Memory
@@ -40,8 +40,13 @@ _NOT_OPEN = (
 )
 _MOVE_HEAD = (
     "ON CONFLICT (device) DO UPDATE SET evidence = excluded.evidence, seen = excluded.seen, "
-    "until = excluded.until"
+    "until = excluded.until, set_digest = excluded.set_digest, given = excluded.given, "
+    "skew = excluded.skew, forks = excluded.forks, regressions = excluded.regressions, "
+    "reports = excluded.reports, boots = excluded.boots, kind = CASE WHEN "
+    "heads.set_digest = excluded.set_digest AND heads.forks = excluded.forks "
+    "AND heads.regressions = excluded.regressions THEN heads.kind END"
 )
+_UNKNOWN = (None,) * 6
 _ONCE = "ON CONFLICT DO NOTHING"
 _COUNTS = _evidence.c.freshness != Freshness.LATE.value
 _LATE = text("freshness = 'late'")  # spelled as its index is, or SQLite would not use it
@@ -93,6 +98,7 @@ class _Transaction:
     reports: list[Row] = field(default_factory=list)
     refusals: list[Row] = field(default_factory=list)
     heads: dict[str, Row] = field(default_factory=dict)
+    late: list[str] = field(default_factory=list)  # whose count is another than its head says
     leaves: list[audit.Leaf] = field(default_factory=list)
 
     @classmethod
@@ -119,6 +125,7 @@ class _Transaction:
         insert_rows(self.conn, _evidence, self.reports)
         insert_rows(self.conn, _rejections, self.refusals)
         insert_rows(self.conn, _heads, list(self.heads.values()), _MOVE_HEAD)
+        kinds.recount(self.conn, self.late)
         self.answers.write(self.conn)
         memory = self.answers.memory
         memory.leaf = audit.append_many(self.conn, self.leaves, after=memory.leaf)
@@ -172,9 +179,11 @@ class _Transaction:
         detail = f"{ident} {change.spent_by.hex()}"
         if late:  # it moves nothing: what the device is now was said by something newer
             self.leaves.append((at, "ingest", "evidence.late", verdict.device, detail))
+            self.late.append(verdict.device)
             return Recorded(ident, late=True)
         self.order.take(change)
-        self.heads[verdict.device] = (verdict.device, ident, at, verdict.until)
+        count = (token.set_digest, *self._counted(change), None)
+        self.heads[verdict.device] = (verdict.device, ident, at, verdict.until, *count)
         changed = self.answers.add(
             self.conn,
             verdict,
@@ -185,6 +194,17 @@ class _Transaction:
         )
         self.leaves.append((at, "ingest", "evidence.accepted", verdict.device, detail))
         return Recorded(ident, changed)
+
+    def _counted(self, change: Accepted) -> Sequence[int | None]:
+        """What was counted, unless something else was counted meanwhile: reports may cross."""
+        key, count, memory = change.key_id, change.counted, self.answers.memory
+        if count is None:
+            return _UNKNOWN
+        before = memory.counted.get(key, -1)
+        memory.counted[key] = max(before, count.after)
+        if not count.plain or count.after <= before or count.foreign != memory.foreign:
+            return _UNKNOWN
+        return count[:6]
 
     def _refuse(self, change: Refused) -> Recorded:
         ident = self.next_rejection

@@ -12,14 +12,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.engine import Connection
 
 from ..core.duties import Appraisal, Subject
 from ..core.verdict import Verdict
-from . import audit, schema, sheets, timeline
+from . import audit, kinds, schema, sheets, timeline
 from .changes import Subjects
 from .memory import HOLDING, STATE, VERDICT, Held, Key, Last, Memory, Open, OpenState
 
@@ -33,6 +33,11 @@ _CLOSE_STATE = update(_states).where(_states.c.id == bindparam("ident")).values(
 _CLOSE_HOLDING = (
     update(_holdings).where(_holdings.c.id == bindparam("ident")).values(to=bindparam("at"))
 )
+
+
+class Turned(NamedTuple):
+    moved: bool
+    changed: tuple[str, ...]  # duties
 
 
 @dataclass(slots=True)
@@ -50,7 +55,7 @@ class Changes:
     opening_states: dict[int, dict[str, Any]] = field(default_factory=dict)
     duty_sets: dict[str, dict[str, Any]] = field(default_factory=dict)
     opening_holdings: dict[int, dict[str, Any]] = field(default_factory=dict)
-    heads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    moved: set[str] = field(default_factory=set)  # units that hold or are something else now
 
     @classmethod
     def begin(cls, conn: Connection, memory: Memory) -> Changes:
@@ -82,6 +87,9 @@ class Changes:
                 place = self._place(conn, said.subject, ids, words)
                 seen[said.subject] = place
             key, held, reworded = place
+            if evidence is None and said.subject is Subject.UNIT:
+                # the records are others: their words change with them, those of a report do not
+                reworded = not late and not said.live
             now = held.get(said.duty)
             if now is not None and not _differs(now.said, said, reworded):
                 continue
@@ -112,6 +120,7 @@ class Changes:
 
     def write(self, conn: Connection) -> None:
         """Write it all: closings first, so that never two answers are open."""
+        kinds.forget(conn, self.moved)
         if self.memory.numbers is not None:
             self.memory.numbers[VERDICT:] = (
                 self.next_verdict,
@@ -197,6 +206,7 @@ class Changes:
             self.opening_holdings[now.id]["to"] = since
         elif now is not None:
             self.closing_holdings[now.id] = since
+        self.moved.add(device)
         ident = self.next_holding
         self.next_holding += 1
         self.memory.holdings[device] = Held(ident, sheet, since)
@@ -254,6 +264,7 @@ class Changes:
                 self.opening_states[now.id]["to"] = at
             else:
                 self.closing_states[now.id] = at
+        self.moved.add(device)
         ident = self.next_state
         self.next_state += 1
         self.memory.states[device] = OpenState(ident, at, said)
@@ -284,7 +295,7 @@ def turn(
     at: int,
     references: int,
     noticed: int,
-) -> bool:
+) -> Turned:
     """Write what no report changed; the head keeps the instant of the last report.
 
     It holds from `at`, and the audit chain says when it was `noticed`.
@@ -301,7 +312,7 @@ def turn(
     if moved:
         detail = f"{verdict.state.value} {' '.join(changed)}".strip()
         audit.append(conn, noticed, "clock", "verdict.turned", device, detail)
-    return moved
+    return Turned(moved, changed)
 
 
 def _last_digest(conn: Connection, device: str) -> bytes:

@@ -75,6 +75,8 @@ class Memory:
     sheets: dict[bytes, int] = field(default_factory=dict)
     words: dict[Key, tuple[bytes, int]] = field(default_factory=dict)
     last: dict[str, Last] = field(default_factory=dict)
+    # reports under a key when the last of them was judged; no doubt about the rest touches it
+    counted: dict[bytes, int] = field(default_factory=dict)
     numbers: list[int] | None = None  # next evidence, rejection, verdict, state and holding
     leaf: audit.Head | None = None  # the end of the audit chain
     version: int = -1
@@ -90,6 +92,12 @@ class Memory:
         self.numbers = None
         self.leaf = None
         self.version = -1
+
+    def drop(self, device: str) -> None:
+        """Another hand wrote what is open of this unit."""
+        self.answers.pop(("unit", device), None)
+        for kept in (self.states, self.holdings, self.last):
+            kept.pop(device, None)
 
     def begin(self, conn: Connection) -> list[int]:
         """What is remembered still holds, or is asked anew: the next numbers of the tables."""

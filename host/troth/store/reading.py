@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
 from sqlalchemy.engine import Connection
@@ -11,6 +11,7 @@ from ..core.claims import Token
 from ..core.device import Provisioning
 from ..core.freshness import Freshness, Handle
 from ..core.reference import Statement
+from ..core.waiver import Scope
 from . import (
     audit,
     epochs,
@@ -19,6 +20,7 @@ from . import (
     feeds,
     fleet,
     judged,
+    kinds,
     references,
     registry,
     timeline,
@@ -69,6 +71,14 @@ class Reading:
     def device(self, ref: str) -> DeviceRow | None:
         """One device by id, name, ueid (hex) or MAC (hex, with or without colons)."""
         return self._read(lambda conn: registry.device(conn, ref))
+
+    def of_scope(self, scope: Scope, subject: str) -> list[str]:
+        """The ids of the units that a waiver of this scope is for."""
+        return self._read(lambda conn: registry.of_scope(conn, scope, subject))
+
+    def enrolled_since(self, instant: int) -> list[tuple[str, int]]:
+        """Units that were enrolled after an instant, and when."""
+        return self._read(lambda conn: registry.enrolled_since(conn, instant))
 
     def keys(self, device: str) -> tuple[KeyRow, ...]:
         """All keys that a device had, oldest epoch first."""
@@ -296,6 +306,18 @@ class Reading:
     def due(self, now: int) -> tuple[str, ...]:
         """Devices whose written answers the clock has outrun."""
         return self._read(lambda conn: timeline.due(conn, now))
+
+    def heads(self, *, after: int = 0, most: int = 5000) -> list[kinds.Head]:
+        """What every report moves, unit by unit, from a row of it on."""
+        return self._read(lambda conn: kinds.heads(conn, after, most))
+
+    def heads_of(self, devices: Sequence[str]) -> list[kinds.Head]:
+        """The same of these units."""
+        return self._read(lambda conn: kinds.heads_of(conn, devices))
+
+    def standings(self, devices: Sequence[str]) -> dict[str, kinds.Standing]:
+        """What makes the kinds of these units."""
+        return self._read(lambda conn: kinds.standings(conn, devices))
 
     def rejections(self, device: str | None = None, *, limit: int = 50) -> tuple[RejectionRow, ...]:
         """Refused messages, newest first; of one signer, or all."""

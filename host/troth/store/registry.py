@@ -16,8 +16,9 @@ from sqlalchemy.engine import Connection, Row
 from sqlalchemy.exc import IntegrityError
 
 from ..core.device import Lifecycle, Profile, Provisioning
+from ..core.waiver import Scope
 from ..trouble import Trouble
-from . import audit, schema
+from . import audit, kinds, schema
 from .rows import DeviceRow, KeyRow, ProvisioningRow
 
 _devices, _keys, _lines = schema.devices, schema.keys, schema.provisionings
@@ -30,8 +31,9 @@ def generation(conn: Connection) -> int:
     return int(conn.execute(select(schema.meta.c.generation)).scalar_one())
 
 
-def bump(conn: Connection) -> None:
-    """Tell every cache, in every process, that what it read may have changed."""
+def bump(conn: Connection, *devices: str) -> None:
+    """Tell every cache, in every process, that what it read may have changed, of these units."""
+    kinds.forget(conn, devices)
     conn.execute(update(schema.meta).values(generation=schema.meta.c.generation + 1))
 
 
@@ -64,6 +66,29 @@ def device(conn: Connection, ref: str) -> DeviceRow | None:
             if getattr(row, column.name) == value:
                 return row
     return None
+
+
+def of_scope(conn: Connection, scope: Scope, subject: str) -> list[str]:
+    match scope:
+        case Scope.ALL:
+            return list(conn.execute(select(_devices.c.id)).scalars())
+        case Scope.TAG:
+            tagged = conn.execute(
+                select(_devices.c.id, _devices.c.tags).where(_devices.c.tags != "[]")
+            )
+            return [row.id for row in tagged if subject in json.loads(row.tags)]
+        case Scope.DEVICE:
+            column: Any = _devices.c.id
+        case Scope.MODEL:
+            column = _devices.c.model
+        case Scope.SITE:
+            column = _devices.c.site
+    return list(conn.execute(select(_devices.c.id).where(column == subject)).scalars())
+
+
+def enrolled_since(conn: Connection, instant: int) -> list[tuple[str, int]]:
+    asked = select(_devices.c.id, _devices.c.created).where(_devices.c.created > instant)
+    return [tuple(row) for row in conn.execute(asked)]
 
 
 def enroll(conn: Connection, row: DeviceRow, key: KeyRow, *, at: int, actor: str) -> None:
@@ -113,7 +138,7 @@ def change(
     if why:
         said["why"] = why
     audit.append(conn, at, actor, "device.changed", ident, json.dumps(said, sort_keys=True))
-    bump(conn)
+    bump(conn, ident)
     return after
 
 
@@ -167,7 +192,7 @@ def add_key(conn: Connection, row: KeyRow, *, at: int, actor: str) -> KeyRow:
         .values(revoked=at)
     )
     audit.append(conn, at, actor, "key.added", row.device, f"{row.kid.hex()} epoch {made.epoch}")
-    bump(conn)
+    bump(conn, row.device)
     return made
 
 
@@ -230,7 +255,7 @@ def revoke_key(conn: Connection, kid: bytes, *, at: int, actor: str, why: str = 
         values = {"revoked": since, "retired": False}
         conn.execute(update(_keys).where(_keys.c.kid == kid).values(values))
         audit.append(conn, at, actor, "key.revoked", row.device, f"{kid.hex()} {why}".strip())
-        bump(conn)
+        bump(conn, row.device)
 
 
 def owners(conn: Connection, ident: str) -> tuple[int, int]:
@@ -274,7 +299,7 @@ def add_provisioning(
         )
     )
     audit.append(conn, seen.at, actor, "device.provisioned", ident, seen.profile.value)
-    bump(conn)
+    bump(conn, ident)
 
 
 def provisionings(conn: Connection, ident: str) -> tuple[ProvisioningRow, ...]:

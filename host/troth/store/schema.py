@@ -350,6 +350,15 @@ heads = Table(
     Column("evidence", _ID, nullable=False),
     Column("seen", _ID, nullable=False),
     Column("until", _ID, index=True),
+    # what had been counted by then; NULL: only its whole history tells
+    Column("set_digest", LargeBinary(32)),
+    Column("given", _ID),
+    Column("skew", _ID),
+    Column("forks", _ID),
+    Column("regressions", _ID),
+    Column("reports", _ID),  # within the hour
+    Column("boots", _ID),  # within the day
+    Column("kind", LargeBinary(16)),  # of `kinds`; NULL: something changed since it was known
 )
 
 waivers = Table(

@@ -24,6 +24,7 @@ from . import (
     evidence,
     extract,
     feeds,
+    following,
     intervals,
     judged,
     references,
@@ -270,8 +271,8 @@ class Store(Reading):
         at: int,
         references: int = 0,
         noticed: int | None = None,
-    ) -> bool:
-        """Write what the clock or the references alone changed (no evidence); False: nothing.
+    ) -> intervals.Turned:
+        """Write what the clock or the references alone changed (no evidence).
 
         Noticed later than it turned, it overrules no answer that is younger.
         """
@@ -290,16 +291,22 @@ class Store(Reading):
 
     def turn_all(
         self, turns: Sequence[tuple[str, Verdict, Subjects]], *, at: int, references: int = 0
-    ) -> int:
-        """As `turn`, for many at one instant under one commit; returns how many turned."""
+    ) -> list[intervals.Turned]:
+        """As `turn`, for many at one instant under one commit."""
 
-        def write(conn: Connection) -> int:
-            return sum(
+        def write(conn: Connection) -> list[intervals.Turned]:
+            return [
                 intervals.turn(conn, *turn, self._memory, at=at, references=references, noticed=at)
                 for turn in turns
-            )
+            ]
 
         return self._write(write)
+
+    def follow(self, flocks: Sequence[following.Flock], *, at: int, references: int) -> int | None:
+        """Tell many what one of their kind was told; None: the records are others by now."""
+        return self._write(
+            lambda conn: following.follow(conn, flocks, self._memory, at=at, references=references)
+        )
 
     def put_in(self, rows: extract.Rows) -> None:
         """Fill an empty store with what was taken out of another."""
