@@ -149,4 +149,4 @@ def test_a_refusal_of_the_agent_comes_with_the_remedy_of_its_own_code(
 ) -> None:
     said = _scripted(line, b'troth: {"error": "signer.absent", "text": "x"}\r\n\x04\x04>')
     assert isinstance(said, Trouble)
-    assert said.fix == "choose another signer, or another chip"
+    assert said.fix == "choose another signer, or another chip; look at SDA and SCL"
