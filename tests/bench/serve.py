@@ -38,9 +38,9 @@ from troth.settings import load_settings
 from troth.store import Store
 from troth.testing.children import TROTH, Child
 
-BOARDS, CONNECTIONS, ROUNDS = 200, 64, 9
+BOARDS, CONNECTIONS, ROUNDS = 200, 256, 9
 CHECKS = 2000  # raw ones, between the rounds
-REPORTS = 20 * CONNECTIONS  # in a round
+REPORTS = 8 * CONNECTIONS  # in a round
 _ACCEPTED = cbor2.dumps({"status": 0})
 POLICY = f"""\
 max_reconnects_per_h = 1000000

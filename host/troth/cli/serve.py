@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from dataclasses import replace
 from ipaddress import ip_address
@@ -14,6 +15,7 @@ from ..trouble import Trouble
 from .output import json_option, wants_json
 
 if TYPE_CHECKING:
+    from ..ingest.arithmetic import Here
     from ..ingest.http import Api
     from ..ingest.mqtt import Courier
     from ..ingest.pipeline import Pipeline
@@ -53,7 +55,7 @@ def command(
         duties = catalogue.bundled(settings.policy.packs)
         pipeline = _pipeline(settings, store, duties)
         talk = Talk(pipeline.context.name, quiet=quiet)
-        api = Api(pipeline, talk)
+        api = Api(pipeline, talk, arithmetic=_arithmetic())
         courier = _courier(settings, api, mqtt, mqtt_ca)
         reports = _reports(settings, api, bind or settings.bind, plain)
         listeners = [reports, *_pages(pipeline, duties, settings, pages or settings.pages)]
@@ -97,6 +99,13 @@ def _courier(settings: Settings, api: Api, url: str | None, ca: str | None) -> C
     courier = Courier(find_broker(asked), api.carrier)
     api.others["mqtt"] = lambda: courier.state
     return courier
+
+
+def _arithmetic() -> type[Here]:
+    """Where signatures are checked and made: beside the event loop's core, if there is another."""
+    from ..ingest.arithmetic import Beside, Here
+
+    return Beside if (os.cpu_count() or 1) > 1 else Here
 
 
 def _reports(settings: Settings, api: Any, bind: str, plain: bool) -> Listener:
@@ -188,7 +197,7 @@ def _settle_memory() -> None:
     """What is loaded by now stays; reports come and go without being searched for cycles."""
     import gc
 
-    sys.setswitchinterval(0.0005)
+    sys.setswitchinterval(0.002)  # the writer lets go at every step that it takes
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)

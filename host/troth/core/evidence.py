@@ -22,6 +22,7 @@ _KID_ENDS = _KID + eat.KEY_ID_BYTES
 _CLOSE = bytes.fromhex("10190107a0")  # 16: 263}', {},
 _PAYLOAD = _KID_ENDS + len(_CLOSE)
 _PROTECTED = slice(3, _PAYLOAD - 1)
+_SIGNATURE = bytes.fromhex("5840")  # the head of one that has its length
 _BUNDLE = bytes.fromhex("d9025a82")  # 602([
 _BELONGS = {eat.SIGN1: eat.ES256, eat.MAC0: eat.HMAC_256}  # the algorithm to the tag
 _CWT = bytes.fromhex("d83d")  # 61(
@@ -64,7 +65,10 @@ def _bare(raw: bytes, claims_set: bytes | None) -> Evidence | None:
     if algorithm is None or raw[_KID_ENDS:_PAYLOAD] != _CLOSE:
         return None
     start, end = _bstr(raw, _PAYLOAD)
-    sealed, all_read = _bstr(raw, end)
+    if raw[end : end + 2] == _SIGNATURE:
+        sealed, all_read = end + 2, end + 66
+    else:
+        sealed, all_read = _bstr(raw, end)
     if all_read != len(raw):
         return None
     payload, signature = raw[start:end], raw[sealed:]
@@ -89,7 +93,10 @@ def _bstr(raw: bytes, at: int) -> tuple[int, int]:
 
     Where none stands it ends beyond everything.
     """
-    first, n, low = raw[at : at + 3].ljust(3, b"\0")
+    head = raw[at : at + 3]
+    if len(head) < 3:
+        head = head.ljust(3, b"\0")
+    first, n, low = head
     if first == 0x58 and n >= 24:
         return at + 2, at + 2 + n
     if 0x40 <= first < 0x58:

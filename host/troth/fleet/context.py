@@ -51,7 +51,7 @@ class Context:
         self._lock = RLock()
         self._stamp = (-1, -1)
         self._local = (-1, -1)
-        self._next_look = 0.0
+        self._looked = 0.0
         self._signers: dict[bytes, Signer | None] = {}
         self._turning: dict[bytes, bytes] | None = None
         self._units: dict[str, Registration | None] = {}
@@ -70,10 +70,13 @@ class Context:
 
         Another process's change is noticed within `NOTICE_S`, this one's own at once.
         """
-        local, now = (self.store.changes, self.store.foreign_writes), monotonic()
-        if local == self._local and now < self._next_look:
+        local = (self.store.changes, self.store.foreign_writes)
+        if local == self._local and monotonic() < max(self._looked, self.store.looked) + NOTICE_S:
             return self._stamp[0]
-        self._local, self._next_look = local, now + NOTICE_S
+        return self._look(local)
+
+    def _look(self, local: tuple[int, int]) -> int:
+        self._local, self._looked = local, monotonic()
         stamp = (self.store.generation(), self.store.foreign_writes)
         with self._lock:
             if stamp[0] != self._stamp[0]:
@@ -93,8 +96,7 @@ class Context:
         if known is not None:
             return known
         with self._lock:
-            self._next_look = 0.0  # perhaps enrolled a moment ago
-            self.refresh()
+            self._look(self._local)  # perhaps enrolled a moment ago
             if kid not in self._signers:
                 if len(self._signers) > 100_000:  # strangers' key ids are no reason to grow
                     self._signers.clear()

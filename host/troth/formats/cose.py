@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..core.errors import BadSignature, Malformed, Unsupported
@@ -30,6 +30,7 @@ _ZERO = bytes(32)
 _ECDSA = ec.ECDSA(Prehashed(SHA256()))  # hashlib is quicker than the library's own hashing
 _EMPTY_MAP = b"\xa0"
 _EMPTY = b"\x40"  # h''
+_SIGNED = b"\x84\x6aSignature1%c%b\x40\x58%c%b"
 
 
 def bstr(data: bytes) -> bytes:
@@ -44,8 +45,10 @@ def bstr(data: bytes) -> bytes:
 
 def signature1(protected: bytes, payload: bytes, external_aad: bytes = b"") -> bytes:
     """The Sig_structure of a COSE_Sign1 (section 4.4)."""
-    aad = bstr(external_aad) if external_aad else _EMPTY
-    return b"\x84\x6aSignature1" + bstr(_normal(protected)) + aad + bstr(payload)
+    if 24 <= len(payload) < 256 and 1 < len(protected) < 24 and not external_aad:  # every token
+        return _SIGNED % (0x40 | len(protected), protected, len(payload), payload)
+    body = bstr(_normal(protected)) + bstr(external_aad) + bstr(payload)
+    return b"\x84\x6aSignature1" + body
 
 
 def mac0(protected: bytes, payload: bytes) -> bytes:
@@ -87,6 +90,12 @@ def check_es256(key: ec.EllipticCurvePublicKey, signature: bytes, signed: bytes)
         raise does_not_hold()
 
 
+def sign_es256(key: ec.EllipticCurvePrivateKey, signed: bytes) -> bytes:
+    """r || s of what is handed in (RFC 9053 section 2.1)."""
+    r, s = decode_dss_signature(key.sign(sha256(signed).digest(), _ECDSA))
+    return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+
+
 def does_not_hold() -> BadSignature:
     return BadSignature("sig.bad", "the signature does not hold", path="signature")
 
@@ -117,8 +126,7 @@ def _der(signature: bytes) -> bytes:
     r, s = r.lstrip(b"\0"), s.lstrip(b"\0")
     r = b"\0" + r if r[0] & 0x80 else r
     s = b"\0" + s if s[0] & 0x80 else s
-    heads = (0x30, len(r) + len(s) + 4, 2, len(r))
-    return bytes(heads) + r + bytes((2, len(s))) + s
+    return b"0%c\x02%c%b\x02%c%b" % (len(r) + len(s) + 4, len(r), r, len(s), s)
 
 
 def check_hmac(secret: bytes, tag: bytes, maced: bytes) -> None:

@@ -2,7 +2,7 @@
 
 Who comes alone is served at once. While the writer puts one handful on disk the next one gathers,
 so that the busier it gets the less each commit costs. Nobody is answered before that commit
-(SCALE 7).
+(SCALE 7). The arithmetic between the parts of the pipeline may be another process's.
 """
 
 from __future__ import annotations
@@ -11,15 +11,18 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from time import monotonic
 
 from ..store import Recorded, Spent
+from .arithmetic import Here
 from .outcomes import NotTaken, Outcome
 from .pipeline import Pipeline
-from .steps import Message, Prepared, Sent
+from .steps import Message, Prepared, Sent, Stage
 
 HANDFUL = 32  # examined in one go, for the loop must not be deaf for long
 MOST_WAITING = 4096
+MOST_UNDER_WAY = 8  # handfuls: what they ask for fits into the wire to another process
 
 Said = tuple[Message | Sent, Outcome | Exception, float]  # and since when it waited
 Told = Callable[[Sequence[Said]], None]
@@ -34,14 +37,17 @@ class Busy(NotTaken):
 class Desk:
     """Takes messages from the event loop and answers each when its outcome is on disk."""
 
-    def __init__(self, pipeline: Pipeline, told: Told = lambda _: None) -> None:
+    def __init__(
+        self, pipeline: Pipeline, told: Told = lambda _: None, arithmetic: Here | None = None
+    ) -> None:
         self._pipeline = pipeline
+        self._arithmetic = arithmetic or Here(pipeline.results)
         self._told = told
         self._loop = asyncio.get_running_loop()
         self._waiting: deque[_Waits] = deque()
         self._unanswered = 0
         self._called = False
-        self._writing = 0  # handfuls that are on their way to disk
+        self._under_way = 0  # handfuls that were taken and are not answered
 
     def submit(self, message: Message | Sent, end: End) -> None:
         """Call `end` with the outcome, or with why there is none: NotTaken, StoreUnavailable."""
@@ -52,9 +58,13 @@ class Desk:
         self._unanswered += 1
         self._call()
 
+    def close(self) -> None:
+        """Let go of what helps; nothing is submitted any more."""
+        self._arithmetic.close()
+
     def _call(self) -> None:
-        enough = len(self._waiting) >= (HANDFUL if self._writing else 1)
-        if enough and not self._called:
+        enough = len(self._waiting) >= (HANDFUL if self._under_way else 1)
+        if enough and not self._called and self._under_way < MOST_UNDER_WAY:
             self._called = True
             self._loop.call_soon(self._take)
 
@@ -62,22 +72,32 @@ class Desk:
         self._called = False
         count = min(HANDFUL, len(self._waiting))
         taken = [self._waiting.popleft() for _ in range(count)]
-        prepared = self._pipeline.prepare([message for message, _, _ in taken])
-        if prepared.changes:
-            try:
-                job = self._pipeline.store.record_soon(prepared.changes)
-            except Exception as err:  # closed under our feet: our own fault
-                self._answer(taken, prepared.failed(err))
-            else:
-                self._writing += 1
-                job.add_done_callback(
-                    lambda done: self._loop.call_soon_threadsafe(
-                        self._conclude, taken, prepared, done
-                    )
-                )
+        self._under_way += 1
+        try:
+            read = self._pipeline.read([message for message, _, _ in taken])
+        except Exception as err:  # our own fault, before anything was looked at
+            self._answer(taken, [err] * count)
         else:
-            self._answer(taken, self._pipeline.conclude(prepared, ()))
+            self._arithmetic.check(read.asks, partial(self._weigh, taken, read))
         self._call()
+
+    def _weigh(self, taken: Sequence[_Waits], read: Stage, holds: Sequence[bool]) -> None:
+        weighed = self._pipeline.weigh(read, holds)
+        self._arithmetic.sign(weighed.asks, partial(self._record, taken, weighed))
+
+    def _record(self, taken: Sequence[_Waits], weighed: Stage, signatures: Sequence[bytes]) -> None:
+        prepared = self._pipeline.draft(weighed, signatures)
+        if not prepared.changes:
+            self._answer(taken, self._pipeline.conclude(prepared, ()))
+            return
+        try:
+            job = self._pipeline.store.record_soon(prepared.changes)
+        except Exception as err:  # closed under our feet: our own fault
+            self._answer(taken, prepared.failed(err))
+            return
+        job.add_done_callback(
+            lambda done: self._loop.call_soon_threadsafe(self._conclude, taken, prepared, done)
+        )
 
     def _conclude(
         self,
@@ -85,16 +105,16 @@ class Desk:
         prepared: Prepared,
         done: Future[Sequence[Recorded | Spent]],
     ) -> None:
-        self._writing -= 1
         err = done.exception()
         if isinstance(err, Exception):
             self._answer(taken, prepared.failed(err))
         else:
             self._answer(taken, self._pipeline.conclude(prepared, done.result()))
-        self._call()
 
     def _answer(self, taken: Sequence[_Waits], outcomes: Sequence[Outcome | Exception]) -> None:
+        self._under_way -= 1
         self._unanswered -= len(taken)
         self._told([(each[0], out, each[2]) for each, out in zip(taken, outcomes, strict=True)])
         for (_, end, _), outcome in zip(taken, outcomes, strict=True):
             end(outcome)
+        self._call()

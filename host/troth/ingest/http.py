@@ -21,6 +21,7 @@ from ..core.freshness import Challenge
 from ..store import StoreUnavailable
 from ..trouble import Trouble
 from . import rotation
+from .arithmetic import Here
 from .bounds import Bounds, source_of
 from .carrier import Carried, Carrier
 from .desk import Busy, Desk, Told
@@ -76,9 +77,14 @@ class Api:
     """The ASGI application. Its desk opens with the lifespan, or with the first message."""
 
     def __init__(
-        self, pipeline: Pipeline, told: Told = lambda _: None, bounds: Bounds | None = None
+        self,
+        pipeline: Pipeline,
+        told: Told = lambda _: None,
+        bounds: Bounds | None = None,
+        arithmetic: type[Here] = Here,
     ) -> None:
         self._pipeline = pipeline
+        self._arithmetic = arithmetic
         self._bounds = bounds or Bounds()
         self.carrier = Carrier(pipeline, self._opened)
         self.others: dict[str, Callable[[], str]] = {}  # whose health is told beside the store's
@@ -117,6 +123,8 @@ class Api:
         self._opened()
         await send({"type": "lifespan.startup.complete"})
         await receive()
+        if self._desk is not None:
+            self._desk.close()
         await send({"type": "lifespan.shutdown.complete"})
 
     async def _route(self, scope: Scope, receive: Receive) -> Reply:
@@ -196,7 +204,8 @@ class Api:
 
     def _opened(self) -> Desk:
         if self._desk is None:
-            self._desk = Desk(self._pipeline, self._told)
+            arithmetic = self._arithmetic(self._pipeline.results)
+            self._desk = Desk(self._pipeline, self._told, arithmetic)
         return self._desk
 
     async def _session(self, method: str, session: str, scope: Scope, receive: Receive) -> Reply:

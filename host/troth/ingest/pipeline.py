@@ -38,9 +38,22 @@ from .outcomes import (
     TurnedAway,
     Waiting,
 )
-from .results import Results
+from .results import Results, together
 from .sessions import Sessions, again
-from .steps import Draft, Heard, Message, Opened, Prepared, Presented, Sent, Signed, Weighed
+from .steps import (
+    Brought,
+    Draft,
+    Heard,
+    Message,
+    Opened,
+    Prepared,
+    Presented,
+    Sent,
+    Signed,
+    Stage,
+    Weighed,
+    Worded,
+)
 from .unasked import Unasked
 
 BARE = "application/eat+cwt"
@@ -138,21 +151,40 @@ class Pipeline:
     def prepare(self, messages: Sequence[Message | Sent]) -> Prepared:
         """All that comes before the record: nothing is written, nothing is spent.
 
-        Step by step for all messages, for what a step needs stays in the processor's cache. Each
-        step takes what is still under way; what has come to its end passes by.
+        In three parts, between which there is nothing but arithmetic, so that another process can
+        do it. Step by step for all messages, for what a step needs stays in the processor's cache.
         """
-        generation = self.context.refresh()
-        ends: list[Any] = list(messages)
-        for kind, step in (
-            (Sent, self._unasked.recognise),
+        read = self.read(messages)
+        weighed = self.weigh(read, [seal.holds() for seal in read.asks])
+        return self.draft(weighed, [self.results.sign(said) for said in weighed.asks])
+
+    def read(self, messages: Sequence[Message | Sent]) -> Stage:
+        """What they are and who is said to have signed them; asked is whether each seal holds."""
+        self.context.refresh()
+        ends = _walk(
+            messages,
+            (Sent, self._unasked.present),
             (Message, self._open_up),
             (Opened, self._present),
-            (Presented, self._authenticate),
+        )
+        return Stage(ends, [end.sealed for end in ends if isinstance(end, Presented | Brought)])
+
+    def weigh(self, read: Stage, holds: Sequence[bool]) -> Stage:
+        """What they say and what comes of it; asked is a signature of each result."""
+        told = iter(holds)
+        ends = _walk(
+            read.ends,
+            (Presented | Brought, lambda each: self._authenticate(each, next(told))),
             (Signed, self._hear),
             (Heard, self._weigh),
-            (Weighed, partial(self._draft, generation)),
-        ):
-            ends = [_apart(step, each) if type(each) is kind else each for each in ends]
+            (Weighed, partial(self._word, self.context.generation)),
+        )
+        return Stage(ends, [end.said for end in ends if type(end) is Worded])
+
+    def draft(self, weighed: Stage, signatures: Sequence[bytes]) -> Prepared:
+        """All that is to be written."""
+        made = iter(signatures)
+        ends = _walk(weighed.ends, (Worded, lambda each: each.draft(next(made))))
         return Prepared(ends, [end.change for end in ends if type(end) is Draft])
 
     def conclude(
@@ -175,7 +207,7 @@ class Pipeline:
             return _unopened(message, err)
         return Opened(message, challenge, evidence, self.context.signer(evidence.key_id))
 
-    def _present(self, asked: Opened) -> Presented | Draft:
+    def _present(self, asked: Opened) -> Presented | Worded:
         signer = asked.signer
         try:
             found = sealed(asked.evidence, signer.key if signer else None)
@@ -185,14 +217,18 @@ class Pipeline:
             raise RuntimeError("sealed without a signer")
         return Presented(asked, signer, found)
 
-    def _authenticate(self, presented: Presented) -> Signed | Draft:
+    def _authenticate(
+        self, presented: Presented | Brought, holds: bool
+    ) -> Signed | Worded | Draft | Outcome:
+        if isinstance(presented, Brought):
+            return self._unasked.recognise(presented, holds)
         asked, signer, found = presented
         try:
-            return Signed(asked, signer, opened(found, found.holds()))
+            return Signed(asked, signer, opened(found, holds))
         except Rejected as err:
             return self._refuse(asked, err)
 
-    def _hear(self, signed: Signed) -> Heard | Draft | Outcome:
+    def _hear(self, signed: Signed) -> Heard | Worded | Outcome:
         asked, signer, verified = signed
         try:
             report = answered(verified, asked.challenge, now=asked.message.at)
@@ -229,55 +265,63 @@ class Pipeline:
         claims_set = described(report, self.context.claims_set(report.token.set_digest))
         return None if claims_set is None else self.context.remember(claims_set)
 
-    def _draft(self, generation: int, weighed: Weighed) -> Draft:
+    def _word(self, generation: int, weighed: Weighed) -> Worded:
         (asked, signer, report, claims_set), facts, verdict = weighed
         message, challenge, evidence, _ = asked
         at, token = message.at, report.token
-        ear = self.results.judged(verdict, facts.profile, self._severe, challenge, at)
-        change = Accepted(
-            session=challenge.session,
-            spent_by=sha256(message.raw).digest(),
-            answer=ear,
-            received=at,
-            raw=message.raw,
-            key_id=evidence.key_id,
-            epoch=signer.epoch,
-            token=token,
-            claims_set=evidence.claims_set,
-            verdict=verdict,
-            subjects=self.context.subjects(facts),
-            references=generation,
-            counted=self.context.count(facts, signer.epoch, claims_set),
-        )
+        said = self.results.judged(verdict, facts.profile, self._severe, challenge, at)
 
-        def end(row: Recorded) -> Outcome:
-            self.context.take(verdict.device, signer.epoch, token, claims_set, at)
-            return Judged(challenge, verdict.device, row.id, verdict, ear)
+        def draft(signature: bytes) -> Draft:
+            ear = together(said, signature)
+            change = Accepted(
+                session=challenge.session,
+                spent_by=sha256(message.raw).digest(),
+                answer=ear,
+                received=at,
+                raw=message.raw,
+                key_id=evidence.key_id,
+                epoch=signer.epoch,
+                token=token,
+                claims_set=evidence.claims_set,
+                verdict=verdict,
+                subjects=self.context.subjects(facts),
+                references=generation,
+                counted=self.context.count(facts, signer.epoch, claims_set),
+            )
 
-        return Draft(challenge, change, end)
+            def end(row: Recorded) -> Outcome:
+                self.context.take(verdict.device, signer.epoch, token, claims_set, at)
+                return Judged(challenge, verdict.device, row.id, verdict, ear)
 
-    def _refuse(self, asked: Opened, err: Rejected) -> Draft:
+            return Draft(challenge, change, end)
+
+        return Worded(said, draft)
+
+    def _refuse(self, asked: Opened, err: Rejected) -> Worded:
         message, challenge, evidence, signer = asked
         device = self._answerable(challenge, signer)
-        ear = self.results.refused(challenge, message.at)
-        change = Refused(
-            at=message.at,
-            code=err.code,
-            text=err.text,
-            path=err.path,
-            offset=err.offset,
-            raw=message.raw,
-            session=challenge.session,
-            spent_by=sha256(message.raw).digest(),
-            answer=ear,
-            device=device,
-            key_id=evidence.key_id,
-        )
+        said = self.results.refused(challenge, message.at)
 
-        def end(row: Recorded) -> Outcome:
-            return TurnedAway(challenge, device, row.id, err, ear)
+        def draft(signature: bytes) -> Draft:
+            ear = together(said, signature)
+            change = Refused(
+                at=message.at,
+                code=err.code,
+                text=err.text,
+                path=err.path,
+                offset=err.offset,
+                raw=message.raw,
+                session=challenge.session,
+                spent_by=sha256(message.raw).digest(),
+                answer=ear,
+                device=device,
+                key_id=evidence.key_id,
+            )
+            return Draft(
+                challenge, change, lambda row: TurnedAway(challenge, device, row.id, err, ear)
+            )
 
-        return Draft(challenge, change, end)
+        return Worded(said, draft)
 
     def _answerable(self, challenge: Challenge, signer: Signer | None) -> str | None:
         """Under whom a refusal is filed: who asked for the challenge, else whose key is named.
@@ -301,6 +345,13 @@ class Pipeline:
             return again(draft.challenge, row, draft.change.spent_by)
         except NotTaken as err:
             return err
+
+
+def _walk(ends: Sequence[Any], *steps: tuple[Any, Callable[[Any], Any]]) -> list[Any]:
+    """Each step takes what is of its kind; what has come to its end passes by."""
+    for kind, step in steps:
+        ends = [_apart(step, each) if isinstance(each, kind) else each for each in ends]
+    return list(ends)
 
 
 def _apart(step: Callable[[Any], Any], each: Any) -> Any:

@@ -8,18 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from .. import __version__
 from ..core.device import Profile
 from ..core.freshness import Challenge
 from ..core.verdict import Verdict
-from ..formats import ear
+from ..formats import cose, ear
 
 _KEPT = 100_000  # devices
 ATTESTER = "board"  # the one submodule of every result of ours
-_ES256 = ec.ECDSA(SHA256())
 
 
 class Results:
@@ -39,19 +37,22 @@ class Results:
         severe: frozenset[str],
         challenge: Challenge,
         at: int,
-    ) -> str:
-        """The result of evidence that was verified, whatever it shows; `severe` are duty ids."""
+    ) -> bytes:
+        """The result of evidence that was verified, whatever it shows; `severe` are duty ids.
+
+        To be signed and put together, as what `refused` gives.
+        """
         said = self._said.get(verdict.device)
         if said is None or not said.is_of(verdict):
             said = _Said(verdict, _template(_appraised(verdict, profile, severe)))
             if len(self._said) >= _KEPT:
                 self._said.clear()
             self._said[verdict.device] = said
-        return self._sign(_filled(said.template, challenge, at, verdict.until))
+        return self._unsigned(_filled(said.template, challenge, at, verdict.until))
 
-    def refused(self, challenge: Challenge, at: int) -> str:
+    def refused(self, challenge: Challenge, at: int) -> bytes:
         """A contraindicated result; unknown keys and bad signatures look alike from outside."""
-        return self._sign(_filled(_REFUSED, challenge, at, None))
+        return self._unsigned(_filled(_REFUSED, challenge, at, None))
 
     def of_epoch(
         self, severe: frozenset[str], verdict: Verdict, profile: Profile, handle: Challenge, at: int
@@ -60,12 +61,16 @@ class Results:
         said = _appraised(verdict, profile, severe)
         since = {"troth_challenge": "epoch", "troth_fresh_since": handle.issued}
         said = replace(said, verifier_claims={**(said.verifier_claims or {}), **since})
-        return self._sign(_filled(_template(said), handle, at, verdict.until))
+        signed = self._unsigned(_filled(_template(said), handle, at, verdict.until))
+        return together(signed, self.sign(signed))
 
     def sign(self, signed: bytes) -> bytes:
-        """ES256 as COSE writes it (RFC 9053 section 2.1): r, then s."""
-        r, s = decode_dss_signature(self._key.sign(signed, _ES256))
-        return r.to_bytes(32, "big") + s.to_bytes(32, "big")
+        """ES256 by the verifier's key: r, then s."""
+        return cose.sign_es256(self._key, signed)
+
+    def secret(self) -> bytes:
+        """The key itself, DER: for a process of ours that signs in our place."""
+        return self._key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
     def public_jwk(self) -> dict[str, Any]:
         """What verifies the results (RFC 7517)."""
@@ -73,10 +78,13 @@ class Results:
         x, y = (_b64(part.to_bytes(32, "big")).decode() for part in (point.x, point.y))
         return {"kty": "EC", "crv": "P-256", "alg": "ES256", "use": "sig", "x": x, "y": y}
 
-    def _sign(self, claims: bytes) -> str:
-        """A compact JWS (RFC 7515, RFC 7518 section 3.4)."""
-        signed = self._head + b"." + _b64(claims)
-        return (signed + b"." + _b64(self.sign(signed))).decode()
+    def _unsigned(self, claims: bytes) -> bytes:
+        return self._head + b"." + _b64(claims)
+
+
+def together(signed: bytes, signature: bytes) -> str:
+    """A compact JWS (RFC 7515, RFC 7518 section 3.4)."""
+    return (signed + b"." + _b64(signature)).decode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..core.claims import ClaimsSet
 from ..core.duties import Facts
@@ -53,6 +53,15 @@ class Presented(NamedTuple):
     sealed: Sealed
 
 
+class Brought(NamedTuple):
+    """What came without a session, under an enrolled key, its signature not checked yet."""
+
+    sent: Sent
+    evidence: Evidence
+    signer: Signer
+    sealed: Sealed
+
+
 class Signed(NamedTuple):
     """A message whose signature holds."""
 
@@ -78,12 +87,26 @@ class Weighed(NamedTuple):
     verdict: Verdict
 
 
+class Worded(NamedTuple):
+    """An outcome whose result is not signed yet."""
+
+    said: bytes  # what the result's signature is to cover
+    draft: Callable[[bytes], Draft]  # from that signature
+
+
 class Draft(NamedTuple):
     """An outcome that is not on record yet."""
 
     challenge: Challenge | None
     change: Accepted | Refused
     end: Callable[[Recorded], Outcome | Exception]  # from the row that it became
+
+
+class Stage(NamedTuple):
+    """Messages on their way, and the arithmetic that they wait for: an answer for each ask."""
+
+    ends: list[Any]
+    asks: list[Any]
 
 
 @dataclass(frozen=True, slots=True)

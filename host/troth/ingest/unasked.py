@@ -16,7 +16,7 @@ from ..core.device import Profile
 from ..core.errors import BadSignature, Malformed, Rejected, Replayed, UnknownSigner
 from ..core.evidence import Evidence, parse_evidence
 from ..core.freshness import Challenge, Freshness, Handle, check_handle
-from ..core.trust import VerifiedEvidence, authenticate
+from ..core.trust import Sealed, VerifiedEvidence, opened, sealed
 from ..core.verdict import Verdict
 from ..core.verify import Report, described
 from ..fleet.context import Context, Signer
@@ -35,7 +35,7 @@ from .outcomes import (
     Waiting,
 )
 from .sessions import Sessions
-from .steps import Draft, Message, Opened, Sent, Signed
+from .steps import Brought, Draft, Message, Opened, Sent, Signed
 
 
 class Unasked:
@@ -57,11 +57,21 @@ class Unasked:
         self._challenge = challenge
         self._result = result
 
-    def recognise(self, sent: Sent) -> Signed | Draft | Outcome:
-        """Whose word it is, in answer to what; an answer to a handle is judged right here."""
+    def present(self, sent: Sent) -> Brought:
+        """Who is said to have signed it. Raises NotTaken."""
         evidence, signer = self._read(sent)
+        # of a key that was replaced in good order its time is weighed first
+        key = signer.key if signer.retired is None else replace(signer.key, revoked=False)
         try:
-            verified = _believed(evidence, signer)
+            return Brought(sent, evidence, signer, sealed(evidence, key))
+        except Rejected as err:
+            raise NotTaken(err.code, err.text, path=err.path) from err
+
+    def recognise(self, brought: Brought, holds: bool) -> Signed | Draft | Outcome:
+        """Whose word it is, in answer to what; an answer to a handle is judged right here."""
+        sent, evidence, signer, found = brought
+        try:
+            verified = _believed(found, holds)
             token = read_token(verified)
             if sent.ueid is not None and token.ueid != sent.ueid:
                 raise BadSignature("id.mismatch", "came another device's way", path="claims/ueid")
@@ -175,14 +185,10 @@ def _replaced(why: str) -> UnknownSigner:
     return UnknownSigner("key.revoked", why, path="protected/kid")
 
 
-def _believed(evidence: Evidence, signer: Signer) -> VerifiedEvidence:
-    """Evidence that its signer signed. Raises NotTaken, and `key.revoked` of who did sign it.
-
-    Of a key that was replaced in good order its time is weighed first.
-    """
-    key = signer.key if signer.retired is None else replace(signer.key, revoked=False)
+def _believed(found: Sealed, holds: bool) -> VerifiedEvidence:
+    """Evidence that its signer signed. Raises NotTaken, and `key.revoked` of who did sign it."""
     try:
-        return authenticate(evidence, key)
+        return opened(found, holds)
     except UnknownSigner:
         raise
     except Rejected as err:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from time import monotonic
 
 from sqlalchemy.engine import Connection
 
@@ -80,7 +81,8 @@ class Memory:
     numbers: list[int] | None = None  # next evidence, rejection, verdict, state and holding
     leaf: audit.Head | None = None  # the end of the audit chain
     version: int = -1
-    foreign: int = 0  # how often another connection was found to have written
+    foreign: int = 0  # how often another connection may have written
+    looked: float = 0.0  # when that was last looked for, by the monotonic clock
 
     def forget(self) -> None:
         self.answers.clear()
@@ -109,9 +111,9 @@ class Memory:
 
     def check(self, conn: Connection) -> None:
         """Forget all if another connection wrote since (this one's own writes do not count)."""
+        self.looked = monotonic()
         version = conn.exec_driver_sql("PRAGMA data_version").scalar_one()
         if version != self.version:
-            if self.version != -1:
-                self.foreign += 1
+            self.foreign += 1
             self.forget()
             self.version = version

@@ -82,8 +82,13 @@ class Store(Reading):
 
     @property
     def foreign_writes(self) -> int:
-        """Goes up when another connection was found to have written."""
+        """Goes up when another connection may have written."""
         return self._memory.foreign
+
+    @property
+    def looked(self) -> float:
+        """When that was last looked for, as every change does; by the monotonic clock."""
+        return self._memory.looked
 
     def can_write(self) -> bool:
         """Try it: one durable change that changes nothing, with room left for more."""
