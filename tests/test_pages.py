@@ -132,6 +132,7 @@ def test_no_link_leads_nowhere(client: TestClient) -> None:
         ("/docs/..%2f..%2fsettings", 404, "page."),
         ("/?regime=none", 404, "regime.unknown"),
         ("/?as_of=yesterday", 400, "usage.instant"),
+        ("/?as_of=2030-01-01", 400, "still to come"),
     ],
 )
 def test_what_cannot_be_shown_says_so_under_its_code(

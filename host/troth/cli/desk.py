@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from ..fleet.words import instant
+from ..fleet.words import instant, iso
 from ..trouble import Trouble
 
 if TYPE_CHECKING:
@@ -65,8 +65,21 @@ class Instant(click.ParamType[int]):
             self.fail(f"{err.what}; {err.fix}", param, ctx)
 
 
+def _mind_the_future(_: click.Context, __: click.Parameter, value: int | None) -> int | None:
+    if value is not None and value > time.time():
+        click.echo(
+            f"note: {iso(value)} is still to come, and nothing of it is written: troth forecast",
+            err=True,
+        )
+    return value
+
+
 as_of_option = click.option(
-    "--as-of", type=Instant(), metavar="RFC3339", help="what was true at that moment"
+    "--as-of",
+    type=Instant(),
+    callback=_mind_the_future,
+    metavar="RFC3339",
+    help="what was true at that moment",
 )
 
 

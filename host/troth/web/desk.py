@@ -13,6 +13,7 @@ from ..fleet.clock import advance
 from ..fleet.context import Context
 from ..fleet.judging import Judge
 from ..store import Store
+from ..trouble import Trouble
 
 
 class Desk:
@@ -29,9 +30,13 @@ class Desk:
         self._clock = clock
         self._generation = -1
 
+    @property
+    def now(self) -> int:
+        return int(self._clock())
+
     def turn(self) -> int:
         """The instant of this page, once all that the clock has outrun is written."""
-        now = int(self._clock())
+        now = self.now
         generation = self.context.refresh()
         # new releases and statements change answers without a word from any device
         advance(self.context, self._judge, now=now, everyone=generation != self._generation)
@@ -45,6 +50,15 @@ def desk(request: Request) -> Desk:
 
 
 def instant(request: Request) -> int | None:
-    """`?as_of=` in RFC 3339 or as a browser's date field sends it, always UTC. None: now."""
+    """`?as_of=` in RFC 3339 or as a browser's date field sends it, always UTC. None: now.
+
+    Trouble `usage.instant`, also of what is still to come: no page shows it as if it were known.
+    """
     text = request.query_params.get("as_of", "").strip()
-    return words.instant(text) if text else None
+    if not text:
+        return None
+    asked = words.instant(text)
+    if asked > desk(request).now:
+        fix = "troth forecast tells what the clock will change"
+        raise Trouble("usage.instant", f"{words.iso(asked)} is still to come", fix=fix)
+    return asked
