@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Final
 
-MEDIA_TYPE: Final = "application/eat+cwt"  # the bare token
-BUNDLE_MEDIA_TYPE: Final = "application/eat-bun+cbor"  # the token with its claims-set
-
 # tags
 MAC0: Final = 17
 SIGN1: Final = 18
