@@ -336,6 +336,12 @@ def test_a_key_that_was_replaced_in_good_order_still_speaks_of_before(at: House)
     spooled = at.board.bundle(before, counter=6)
     assert at.report(spooled) == at.report(spooled) == {"status": LATE}
     assert at.seen() == [Freshness.EPOCH, Freshness.LATE]
+    for row in at.store.evidences(at.device):  # judged again, as it was when it came
+        again = verify_bytes(
+            at.store, house.POLICY, house.duties(), row.raw, now=row.received
+        ).verdict
+        assert again
+        assert again.state is row.state
     at.clock.now += PERIOD
     refused = {"status": REFUSED, "code": "key.revoked"}
     assert at.report(at.board.bundle(at.handle(), counter=7)) == refused

@@ -7,7 +7,7 @@ the verifier saw itself is a running account, dropped when another process wrote
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from functools import lru_cache
 from threading import RLock
 from time import monotonic
@@ -39,6 +39,15 @@ class Signer:
     epoch: int
     unit: Registration
     retired: int | None = None  # when another key took its place in good order
+
+    @property
+    def then(self) -> KnownKey:
+        """Its key as it was before another took its place in good order."""
+        return self.key if self.retired is None else replace(self.key, revoked=False)
+
+    def before(self, instant: int) -> bool:
+        """Had no other key taken its place by then?"""
+        return self.retired is None or instant < self.retired
 
 
 class Context:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..core.claims import ClaimsSet, Token, read_claims_set
-from ..core.errors import Malformed, Rejected, Replayed
+from ..core.errors import Malformed, Rejected, Replayed, UnknownSigner
 from ..core.evidence import MAX_BYTES, parse_evidence
 from ..core.freshness import Freshness
 from ..core.keyring import KeyRing
@@ -81,8 +81,11 @@ def verify_bytes(
         evidence = parse_evidence(raw)
         signer = context.signer(evidence.key_id)
         device = signer.key.device if signer else None
-        report = attributed(evidence, signer.key if signer else None)
+        report = attributed(evidence, signer.then if signer else None)
         context.own = report.token
+        handle = store.handle(report.token.nonce)
+        if signer and not signer.before(handle.issued if handle else now):
+            raise UnknownSigner("key.revoked", "another key took its place", path="protected/kid")
         fresh = _is_fresh(report.token, nonce)
         if fresh is False:
             raise Replayed(
@@ -93,12 +96,13 @@ def verify_bytes(
             raise Trouble("internal", "attributed without a signer")
     except Rejected as err:
         return Opinion(None, err, device, fresh)
-    handle = store.handle(report.token.nonce)
     if handle is None:
         facts = context.facts(signer.unit, signer.epoch, report.token, known, now=now)
     else:  # as it was judged when it came
-        late = now >= handle.expires or context.overtaken(
-            signer.key.device, signer.epoch, report.token, handle
+        late = (
+            now >= handle.expires
+            or not signer.before(now)
+            or context.overtaken(signer.key.device, signer.epoch, report.token, handle)
         )
         facts = context.facts(
             signer.unit,

@@ -8,7 +8,6 @@ challenge to spend, anybody could fill the disk.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from hashlib import sha256
 
 from ..core.claims import read_token
@@ -61,9 +60,8 @@ class Unasked:
         """Who is said to have signed it. Raises NotTaken."""
         evidence, signer = self._read(sent)
         # of a key that was replaced in good order its time is weighed first
-        key = signer.key if signer.retired is None else replace(signer.key, revoked=False)
         try:
-            return Brought(sent, evidence, signer, sealed(evidence, key))
+            return Brought(sent, evidence, signer, sealed(evidence, signer.then))
         except Rejected as err:
             raise NotTaken(err.code, err.text, path=err.path) from err
 
@@ -110,11 +108,9 @@ class Unasked:
         """An answer to a handle: judged by what was so within its time."""
         token, device, at = report.token, signer.key.device, sent.at
         freshness = check_handle(token, handle, now=at)
-        if signer.retired is not None:
-            if handle.issued >= signer.retired:
-                raise _replaced("another key had taken its place by then")
-            freshness = Freshness.LATE
-        if self._context.overtaken(device, signer.epoch, token, handle):
+        if not signer.before(handle.issued):
+            raise _replaced("another key had taken its place by then")
+        if not signer.before(at) or self._context.overtaken(device, signer.epoch, token, handle):
             freshness = Freshness.LATE
         challenge = Challenge(
             handle.nonce.hex(), handle.nonce, handle.issued, handle.expires, ueid=token.ueid
