@@ -417,3 +417,14 @@ def test_stop_ends_the_run_and_leaves_nothing(tmp_path: Path) -> None:
     assert run(EMULATOR, "stop", env=env).code == 0
     assert process.wait(10) == 0
     assert json.loads(run(EMULATOR, "list", "--json", env=env).out)["boards"] == []
+
+
+def test_what_a_killed_emulator_leaves_is_swept_away(tmp_path: Path) -> None:
+    env = own_env(tmp_path)
+    argv = (sys.executable, EMULATOR, "run", "--json")
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, env=env, text=True) as process:
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["boards"]
+        process.kill()
+    assert json.loads(run(EMULATOR, "list", "--json", env=env).out)["boards"] == []
+    assert not list((tmp_path / "run" / "troth-emu").iterdir())

@@ -28,13 +28,14 @@ def ask(path: Path, **asked: Any) -> dict[str, Any]:
 
 
 def running() -> dict[Path, list[dict[str, Any]]]:
-    """Every emulator of this user with its boards; sockets of the dead are swept away."""
+    """Every emulator of this user with its boards; what the dead have left is swept away."""
     found = {}
     for path in sorted(runtime_dir().glob("*.sock")):
         try:
             found[path] = ask(path, do="list").get("boards", [])
         except (ConnectionRefusedError, FileNotFoundError):
-            path.unlink(missing_ok=True)
+            for left in (path, *path.parent.glob(f"{path.stem}-*.port")):
+                left.unlink(missing_ok=True)
         except (OSError, ValueError):
             continue  # one that is just ending
     return found

@@ -28,7 +28,7 @@ class Line:
         tty.setraw(slave)
         self.pty = os.ttyname(slave)
         os.close(slave)
-        self.link = runtime_dir() / f"{name}.port"
+        self.link = runtime_dir() / f"{os.getpid()}-{name}.port"
         self.link.unlink(missing_ok=True)
         self.link.symlink_to(self.pty)
         os.set_blocking(self._port, False)
