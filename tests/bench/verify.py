@@ -4,7 +4,7 @@
 `verify.unseen`: the bundle of a board with a claims-set that nobody has sent before. Both take the
 steps of `ingest/pipeline.py` with its own context and judge: read the envelope, find the signer,
 check signature, token and freshness, find or read the claims-set, gather the facts, judge, and
-count the report in; signatures of a whole handful side by side, as the pipeline does. Not in them:
+count the report in; each step for a whole handful, as the pipeline does. Not in them:
 session, result (EAR) and store; `serve` has them all.
 """
 
@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
+from typing import NamedTuple
 
 import fleet
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,6 +25,7 @@ from figures import Figure, at_least, in_turns
 
 import forge
 import house
+from troth.core.claims import ClaimsSet, Token
 from troth.core.evidence import Evidence
 from troth.core.freshness import Challenge
 from troth.core.trust import VerifiedEvidence, opened, sealed
@@ -49,6 +51,15 @@ class Report:
     raw: bytes
     challenge: Challenge
     at: int
+
+
+class Heard(NamedTuple):
+    """A report that was authenticated, and what it says."""
+
+    at: int
+    signer: Signer
+    token: Token
+    claims_set: ClaimsSet
 
 
 def measure() -> list[Figure]:
@@ -99,26 +110,30 @@ def _judged(pipeline: Pipeline, reports: Iterator[Report]) -> Callable[[], objec
             raise RuntimeError("a board of the fleet is not enrolled")
         return report, evidence, signer
 
-    def judged(report: Report, signer: Signer, verified: VerifiedEvidence) -> None:
+    def heard(report: Report, signer: Signer, verified: VerifiedEvidence) -> Heard:
         said = answered(verified, report.challenge, now=report.at)
         claims_set = described(said, context.claims_set(said.token.set_digest))
         if claims_set is None:
             raise RuntimeError("the claims-set of a known board is not known")
-        claims_set = context.remember(claims_set)
-        facts = context.facts(signer.unit, signer.epoch, said.token, claims_set, now=report.at)
+        return Heard(report.at, signer, said.token, context.remember(claims_set))
+
+    def weighed(at: int, signer: Signer, token: Token, claims_set: ClaimsSet) -> None:
+        facts = context.facts(signer.unit, signer.epoch, token, claims_set, now=at)
         verdict = judge.judge(facts)
-        context.take(verdict.device, signer.epoch, said.token, claims_set, report.at)
         if verdict.state is not State.COMPLIANT:
             raise RuntimeError(f"a healthy board came out {verdict.state}")
 
     def walk() -> None:
-        heard = [read(report) for report in islice(pending, HANDFUL)]
-        asked = [(r, signer, sealed(e, signer.key)) for r, e, signer in heard]
+        met = [read(report) for report in islice(pending, HANDFUL)]
+        asked = [(r, signer, sealed(e, signer.key)) for r, e, signer in met]
         signed = [(r, signer, opened(found, found.holds())) for r, signer, found in asked]
         if not signed:
             raise RuntimeError("more is measured than was made")
-        for each in signed:
-            judged(*each)
+        told = [heard(*each) for each in signed]
+        for each in told:
+            weighed(*each)
+        for at, signer, token, claims_set in told:
+            context.take(signer.key.device, signer.epoch, token, claims_set, at)
 
     return walk
 
