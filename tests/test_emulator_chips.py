@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 
 import pytest
 
 from emulated import boards
-from troth.testing.children import TROTH
+from forked import tool
 
 pytestmark = [pytest.mark.vm, pytest.mark.timeout(150)]
 
@@ -25,19 +24,16 @@ def test_unlike_chips_are_provisioned_together_and_show_what_their_profile_must(
     files.mkdir()
     (files / "main.py").write_text("import troth_agent\ntroth_agent.run()\n")
     (files / "troth.json").write_text(json.dumps(SETTINGS))
-    troth = (*TROTH, "--home", str(home), "--json")
-    subprocess.run([*troth, "init", str(home)], check=True, capture_output=True)
+    here = ("--home", str(home), "--json")
+    tool("troth", *here, "init", str(home))
     rows = [
         f'[[board]]\nname = "{chip}"\nchip = "{chip}"\nprofile = "{profile}"\n'
         for chip, profile in UNLIKE.items()
     ]
     with boards(tmp_path, scenario="\n".join(rows)) as stage:
         ports = [word for row in stage.boards.values() for word in ("--port", str(row["port"]))]
-        said = subprocess.run(
-            [*troth, "provision", "--files", str(files), *ports], capture_output=True, text=True
-        )
-    assert said.returncode == 0, said.stderr
-    told = json.loads(said.stdout)["boards"]
+        said = tool("troth", *here, "provision", "--files", str(files), *ports)
+    told = json.loads(said)["boards"]
     assert {row["chip"]: row["profile"] for row in told} == UNLIKE
     # not sealed, and that is all: half a digest is not held against the chip that keeps no more
     assert [row["failing"] for row in told] == [[], []]

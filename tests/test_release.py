@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from click.testing import CliRunner, Result
 
 import forge
 from agent_support import app_image
+from forked import run
 from troth.cli import root
 from troth.factory import manifest, signed
 from troth.factory.home import make_home
@@ -259,11 +258,11 @@ def test_two_chips_may_share_a_version_but_not_a_name(home: Path) -> None:
 
 def test_a_full_disk_is_told_as_one(home: Path) -> None:
     add(home)
-    words = ["--home", str(home), "release", "show", "therm-v2@1.4.0", "--record", "/dev/full"]
-    done = subprocess.run([sys.executable, "-m", "troth", *words], capture_output=True, text=True)
-    assert done.returncode == 2
-    assert done.stderr.startswith("error[file.unusable] /dev/full: No space left on device")
-    assert "fix:" in done.stderr
+    words = ("release", "show", "therm-v2@1.4.0", "--record", "/dev/full")
+    done = run("troth", "--home", str(home), *words)
+    assert done.code == 2
+    assert done.err.startswith("error[file.unusable] /dev/full: No space left on device")
+    assert "fix:" in done.err
 
 
 def test_a_file_that_is_no_image_is_called_so_when_an_image_was_meant(home: Path) -> None:
