@@ -24,7 +24,7 @@ from troth.ingest.receipts import registered
 from troth.store import Store
 from troth_agent import board, keys
 from troth_agent.keys import soft
-from troth_agent.link import web
+from troth_agent.link import http
 
 UEID = b"\x02" + MAC
 
@@ -88,9 +88,9 @@ def test_a_board_whose_operator_wants_it_takes_another_key(place: Place) -> None
 def test_a_plug_or_a_cable_pulled_anywhere_costs_no_report(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, left = web.Web.ask, [10_000]
+    whole, left = http.Link.ask, [10_000]
 
-    def ask(self: web.Web, *words: Any) -> Iterator[Any]:
+    def ask(self: http.Link, *words: Any) -> Iterator[Any]:
         """Cut off before it is asked, or before the answer is there."""
         for step in ("sent", "answered"):
             left[0] -= 1
@@ -100,7 +100,7 @@ def test_a_plug_or_a_cable_pulled_anywhere_costs_no_report(
                 said = yield from whole(self, *words)
         return said
 
-    monkeypatch.setattr(web.Web, "ask", ask)
+    monkeypatch.setattr(http.Link, "ask", ask)
     cuts = 0
     for pulled in ("plug", "cable"):
         for steps in range(0, 30, 2):
