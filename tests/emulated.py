@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -34,7 +35,10 @@ class Stage:
         return run(EMULATOR, *words, env=self.env)
 
     def mpremote(self, name: str, *words: str, cwd: Path | None = None) -> Result:
-        return run("mpremote", "connect", self.port(name), *words, env=self.env, cwd=cwd)
+        said = run("mpremote", "connect", self.port(name), *words, env=self.env, cwd=cwd)
+        if "reset" in words or "--no-follow" in words:
+            time.sleep(0.3)  # it leaves before the board does it: `reset` waits 0.1 s
+        return said
 
     def python(self, name: str, code: str) -> str:
         said = self.mpremote(name, "exec", code)
