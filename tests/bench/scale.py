@@ -3,11 +3,13 @@
 `SETS` forged boards, each with a claims-set of its own and made on another day, report and are
 judged for real; the rest of the fleet are their copies, made by the database itself, each of which
 reported at another second of the last hour. Pages are counted in CPU time, as an operator's machine
-has other work too; judging again by the clock on the wall, for it waits for the disk.
+has other work too; judging again by the clock on the wall, for it waits for the disk. With
+`TROTH_BENCH_MILLION=1` a million are judged again too: to make them takes minutes.
 """
 
 from __future__ import annotations
 
+import os
 import shutil
 import sqlite3
 import tempfile
@@ -62,18 +64,27 @@ def measure() -> list[Figure]:
             few, _ = _again_s(store, SMALL)
         with grown(models, LARGE) as store:
             large, morning = _pages_s(store, LARGE)
-            many, _ = _again_s(store, LARGE)
-        with grown(models, MILLION) as store:
-            million, spent = _again_s(store, MILLION)
+            many, busy = _again_s(store, LARGE)
+        most = _million(models, few) if os.environ.get("TROTH_BENCH_MILLION") else []
     return [
         at_most("check.page_100k_s", large, "s", 1.0),
         reported("check.growth_10k_100k", large / small, "x"),
         reported("today.page_100k_s", morning, "s"),
         reported("reappraise.10k_s", few, "s"),
         reported("reappraise.100k_s", many, "s"),
-        at_most("reappraise.1m_s", million, "s", 20.0),
+        reported("reappraise.100k_cpu_s", busy, "s"),
+        reported("reappraise.growth_10k_100k", many / few, "x"),
+        *most,
+    ]
+
+
+def _million(models: Path, few: float) -> list[Figure]:
+    with grown(models, MILLION) as store:
+        passed, spent = _again_s(store, MILLION)
+    return [
+        at_most("reappraise.1m_s", passed, "s", 20.0),
         reported("reappraise.1m_cpu_s", spent, "s"),
-        reported("reappraise.growth_10k_1m", million / few, "x"),
+        reported("reappraise.growth_10k_1m", passed / few, "x"),
     ]
 
 
