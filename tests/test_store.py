@@ -15,8 +15,9 @@ from sqlalchemy import create_engine, inspect
 import forge
 import house
 from troth.core.device import Lifecycle
+from troth.core.duties import Appraisal, Assurance, Outcome, Party
 from troth.core.reference import Statement
-from troth.store import DeviceRow, KeyRow, Store, engine, migrate, schema
+from troth.store import DeviceRow, KeyRow, Store, engine, intervals, migrate, schema
 from troth.trouble import Trouble
 
 NOW = house.NOW
@@ -268,3 +269,22 @@ def test_baselines_are_found_for_their_device_and_model(store: Store) -> None:
     found = store.baselines("d-1", "M")
     assert [(row.scope, row.subject) for row in found] == [("model", "M"), ("device", "d-1")]
     assert len(store.baselines(None, None)) == 3
+
+
+def test_whoever_owes_it_the_reason_is_told_anew_with_another_set() -> None:
+    duty = house.duties().duties[0]
+    held = Appraisal(
+        duty.id,
+        duty.subject,
+        Outcome.NOT_MET,
+        None,
+        "so it is",
+        Assurance.SOFTWARE,
+        Party.MAKER,
+        "shipped so",
+        "mend it",
+        None,
+    )
+    other = replace(held, owed_because="the line's record shows it")
+    assert intervals._differs(held, other, reworded=True)
+    assert not intervals._differs(held, other, reworded=False)

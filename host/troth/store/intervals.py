@@ -334,8 +334,12 @@ def _differs(held: Appraisal, said: Appraisal, reworded: bool) -> bool:
         or held.reason is not said.reason
         or held.owed_by is not said.owed_by
         or held.assurance is not said.assurance
-        or (reworded and (held.because, held.remedy) != (said.because, said.remedy))
+        or (reworded and _words(held) != _words(said))
     )
+
+
+def _words(said: Appraisal) -> tuple[str, str, str]:
+    return said.because, said.owed_because, said.remedy
 
 
 def _ids(device: str, subjects: Subjects) -> dict[str, str]:
