@@ -197,7 +197,6 @@ def _settle_memory() -> None:
     """What is loaded by now stays; reports come and go without being searched for cycles."""
     import gc
 
-    sys.setswitchinterval(0.002)  # the writer lets go at every step that it takes
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
