@@ -15,6 +15,7 @@ import subprocess
 import sys
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
@@ -160,16 +161,13 @@ _STARTED = "started"
 def main(descriptor: int) -> None:
     """The other process: answers until the wire is closed. Ctrl-C is for who started it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    with Connection(descriptor) as wire:
+    with Connection(descriptor) as wire, suppress(EOFError, OSError):  # who asked has gone
         key = load_der_private_key(wire.recv(), None)
         if not isinstance(key, EllipticCurvePrivateKey):
             raise TypeError("results are signed with ES256")
         wire.send(_STARTED)
         while True:
-            try:
-                what, asks = wire.recv()
-            except EOFError:
-                return
+            what, asks = wire.recv()
             if what == _CHECK:
                 wire.send([seal is None or cose.Es256(*seal).holds() for seal in asks])
             else:
