@@ -25,7 +25,7 @@ from ..core.verdict import Catalogue
 from ..core.verify import Report, answered, described
 from ..fleet.context import Context, Signer
 from ..fleet.judging import Judge
-from ..store import Accepted, ChallengeRow, Recorded, Refused, Spent, Store, StoreUnavailable
+from ..store import Accepted, ChallengeRow, Recorded, Spent, Store, StoreUnavailable
 from .epochs import EPOCH_S, Epochs
 from .nonces import draw_challenge
 from .outcomes import (
@@ -53,6 +53,7 @@ from .steps import (
     Stage,
     Weighed,
     Worded,
+    refusal,
 )
 from .unasked import Unasked
 
@@ -304,13 +305,7 @@ class Pipeline:
 
         def draft(signature: bytes) -> Draft:
             ear = together(said, signature)
-            change = Refused(
-                at=message.at,
-                code=err.code,
-                text=err.text,
-                path=err.path,
-                offset=err.offset,
-                raw=message.raw,
+            change = refusal(message, err)._replace(
                 session=challenge.session,
                 spent_by=sha256(message.raw).digest(),
                 answer=ear,
@@ -374,13 +369,5 @@ def _envelope(message: Message) -> Evidence:
 
 def _unopened(message: Message, err: Malformed) -> Draft:
     """Filed, but it spends nothing: anybody could have sent these bytes."""
-    change = Refused(
-        at=message.at,
-        code=err.code,
-        text=err.text,
-        path=err.path,
-        offset=err.offset,
-        raw=message.raw,
-    )
     told = BadEnvelope(err.code, err.text, path=err.path, offset=err.offset)
-    return Draft(None, change, lambda _: told)
+    return Draft(None, refusal(message, err), lambda _: told)

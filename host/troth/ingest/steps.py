@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..core.claims import ClaimsSet
 from ..core.duties import Facts
+from ..core.errors import Rejected
 from ..core.evidence import Evidence
 from ..core.freshness import Challenge
 from ..core.trust import Sealed, VerifiedEvidence
@@ -119,3 +120,8 @@ class Prepared:
     def failed(self, err: Exception) -> list[Outcome | Exception]:
         """What could not be written has no outcome."""
         return [err if isinstance(end, Draft) else end for end in self.ends]
+
+
+def refusal(message: Message | Sent, err: Rejected) -> Refused:
+    """What is filed of a message that proves nothing; whose it is, if anybody's, is to be added."""
+    return Refused(message.at, err.code, err.text, err.path, err.offset, message.raw)

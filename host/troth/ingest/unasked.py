@@ -20,7 +20,7 @@ from ..core.verdict import Verdict
 from ..core.verify import Report, described
 from ..fleet.context import Context, Signer
 from ..fleet.judging import Judge
-from ..store import Accepted, Recorded, Refused
+from ..store import Accepted, Recorded
 from .epochs import Epochs
 from .outcomes import (
     BadEnvelope,
@@ -34,7 +34,7 @@ from .outcomes import (
     Waiting,
 )
 from .sessions import Sessions
-from .steps import Brought, Draft, Message, Opened, Sent, Signed
+from .steps import Brought, Draft, Message, Opened, Sent, Signed, refusal
 
 
 class Unasked:
@@ -164,16 +164,7 @@ class Unasked:
         if sent.ueid is not None and sent.ueid != signer.key.ueid:
             owner = self._context.store.device(sent.ueid.hex())
             device = owner.id if owner else None
-        change = Refused(
-            at=sent.at,
-            code=err.code,
-            text=err.text,
-            path=err.path,
-            offset=err.offset,
-            raw=sent.raw,
-            device=device,
-            key_id=signer.key.key_id,
-        )
+        change = refusal(sent, err)._replace(device=device, key_id=signer.key.key_id)
         return Draft(None, change, lambda _: Filed(device, err))
 
 
