@@ -116,6 +116,8 @@ def test_a_device_tells_its_proofs_its_debtor_and_its_remedy(home: Home) -> None
     assert {each["party"] for each in found["owed"]} == {"maker"}
     assert len(found["duties"]) == len(bundled().duties)
     assert found["if_sold"] is None
+    history = document(troth(home[0], "device", "history", "cam-01", "--json"))
+    assert found["catalogue"] == history["judged"][0]["catalogue"] == bundled().digest
 
 
 def test_a_device_had_another_state_before(home: Home) -> None:

@@ -17,7 +17,7 @@ import house
 from troth.core.device import Lifecycle
 from troth.core.duties import Appraisal, Assurance, Outcome, Party
 from troth.core.reference import Statement
-from troth.store import DeviceRow, KeyRow, Store, engine, intervals, migrate, schema
+from troth.store import DeviceRow, KeyRow, Rules, Store, engine, intervals, migrate, schema
 from troth.trouble import Trouble
 
 NOW = house.NOW
@@ -125,6 +125,21 @@ def filled(store: Store) -> None:
     for raw in (board.bundle, forge.Device(3).bundle):
         challenge = pipeline.challenge()
         pipeline.submit(challenge.session, raw(challenge.nonce))
+    store.remember_judged(Rules("cd" * 32, "{}"), 7, at=NOW)
+
+
+def test_the_rules_by_which_everybody_was_judged_are_told_for_any_moment(store: Store) -> None:
+    first, second = Rules("ab" * 32, "{}"), Rules("cd" * 32, "{}")
+    for at, rules, generation in ((10, first, 1), (20, first, 2), (30, second, 2), (40, first, 3)):
+        store.remember_judged(rules, generation, at=at)
+    assert [(row.at, row.rules) for row in store.judged()] == [
+        (40, first),
+        (30, second),
+        (10, first),
+    ]
+    assert [row.generation for row in store.judged()] == [3, 2, 2]
+    assert store.judged(29)[0].rules == first
+    assert store.judged(9) == ()
 
 
 GROWING = (
@@ -141,6 +156,7 @@ GROWING = (
     "sheets",
     "holdings",
     "duty_sets",
+    "judged",
     "audit",
 )
 

@@ -33,7 +33,7 @@ from troth.fleet.context import Context
 from troth.fleet.judging import Judge
 from troth.ingest.pipeline import Pipeline
 from troth.ingest.results import Results
-from troth.store import Store
+from troth.store import Rules, Store
 
 SETS = 200
 SMALL, LARGE, MILLION = 10_000, 100_000, 1_000_000
@@ -106,7 +106,7 @@ def _again_s(store: Store, units: int) -> tuple[float, float]:
     """
     context, judge = Context(store, fleet.POLICY), Judge(_changed(house.duties()))
     turned, passed, spent = _timed(
-        lambda: judge_everyone(context, judge, "other rules", now=NOW + 60)
+        lambda: judge_everyone(context, judge, Rules("other"), now=NOW + 60)
     )
     if turned != units:
         raise RuntimeError(f"{turned} of {units} units turned")
@@ -138,7 +138,7 @@ def _report(folder: Path) -> None:
             board.said["swversion"] = [f"{fleet.VERSION}+{number}"]
             session = pipeline.challenge()
             pipeline.submit(session.session, board.bundle(session.nonce))
-        judge_everyone(pipeline.context, pipeline.judge, "rules", now=NOW + 1)
+        judge_everyone(pipeline.context, pipeline.judge, Rules("these"), now=NOW + 1)
 
 
 def _copy(db: sqlite3.Connection, times: int) -> None:

@@ -115,10 +115,11 @@ def open_desk(*, turn: bool = True) -> Iterator[Desk]:
         context.refresh()
         desk = Desk(store, context, policy, now)
         rules = rules_of(digest(policy.packs), policy)
-        judged = store.judged()
-        if turn and _is_ours() and (judged is None or judged[0] != rules) and store.states():
+        judged = next(iter(store.judged()), None)
+        others = judged is None or judged.rules != rules
+        if turn and _is_ours() and others and store.heads(most=1):
             if judged is not None:
-                why = "other rules or policy than last time" if judged[0] else _OTHERS
+                why = "other rules or policy than last time" if any(judged.rules) else _OTHERS
                 click.echo(f"note: {why}: all judged again", err=True)
             judge_everyone(context, Judge(desk.catalogue), rules, now=now)
         elif turn and is_due(context, now):

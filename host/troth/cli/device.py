@@ -168,6 +168,7 @@ def history(ref: str, duty: str | None, as_of: int | None) -> int:
         late = [each for each in came if each.received <= at]
         held = states(desk.store, row.id, as_of=as_of)
         lacking = missing(desk.store, row.id, until=at)
+        rules = desk.store.judged(as_of)
     if wants_json():
         print_json(
             {
@@ -175,6 +176,7 @@ def history(ref: str, duty: str | None, as_of: int | None) -> int:
                 "device": row.id,
                 "name": row.name,
                 "states": [documents.state(each) for each in held],
+                "judged": [documents.judged(each) for each in rules],
                 "duties": [documents.interval(each) for each in intervals],
                 "late": [documents.report(each) for each in late],
                 "missing": documents.missing(lacking),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from ..fleet.words import iso
@@ -14,7 +15,7 @@ if TYPE_CHECKING:  # the store behind these costs a quarter of a second that hel
     from ..fleet.gaps import Missing
     from ..fleet.units import Unit
     from ..fleet.whatif import Difference
-    from ..store.rows import EvidenceRow, IntervalRow, RejectionRow, StateRow
+    from ..store.rows import EvidenceRow, IntervalRow, JudgedRow, RejectionRow, StateRow
 
 
 def moment(at: int | None) -> str | None:
@@ -67,6 +68,7 @@ def device(view: DeviceView) -> dict[str, Any]:
         ],
         "regimes": list(view.regimes),
         "duty_set": view.duty_set,
+        "catalogue": view.catalogue or None,
         "duties": [proof(each) for each in view.proofs],
         "upcoming": [
             {
@@ -179,6 +181,14 @@ def interval(row: IntervalRow) -> dict[str, Any]:
         "since": iso(row.since),
         "to": moment(row.to),
         "evidence": row.evidence,
+    }
+
+
+def judged(row: JudgedRow) -> dict[str, Any]:
+    return {
+        "since": iso(row.at),
+        "catalogue": row.rules.catalogue or None,
+        "policy": json.loads(row.rules.policy or "null"),
     }
 
 

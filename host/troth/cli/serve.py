@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ..ingest.pipeline import Pipeline
     from ..ingest.server import Listener
     from ..settings import Settings
+    from ..store import Rules
 
 
 @click.command("serve")
@@ -156,8 +157,9 @@ class _Chores:
         self._pipeline = pipeline
         self._rules = _rules(pipeline)
         # what changed while nobody served: judge everyone
-        rules, generation = pipeline.store.judged() or ("", -1)
-        self._generation = generation if rules == self._rules else -1
+        judged = next(iter(pipeline.store.judged()), None)
+        ours = judged is not None and judged.rules == self._rules
+        self._generation = judged.generation if judged and ours else -1
         self._pruned = 0
 
     def __call__(self) -> None:
@@ -172,7 +174,7 @@ class _Chores:
                 clock.judge_everyone(context, judge, self._rules, now=now)
             else:
                 clock.advance(context, judge, now=now)
-                self._note_other_rules(generation)
+                self._note_other_rules(generation, now)
             self._generation = generation
             if now - self._pruned >= 60:
                 self._pipeline.store.prune_challenges(now - 600)
@@ -180,14 +182,16 @@ class _Chores:
         except StoreUnavailable as err:
             print(f"error[{err.code}] {err}", file=sys.stderr)
 
-    def _note_other_rules(self, generation: int) -> None:
+    def _note_other_rules(self, generation: int, now: int) -> None:
         """A command judged by a newer policy.toml, we go on by ours: no rules are everybody's."""
-        judged = self._pipeline.store.judged()
-        if judged is not None and judged[0] not in ("", self._rules):
-            self._pipeline.store.remember_judged("", generation)
+        from ..store import Rules
+
+        judged = next(iter(self._pipeline.store.judged()), None)
+        if judged is not None and any(judged.rules) and judged.rules != self._rules:
+            self._pipeline.store.remember_judged(Rules(), generation, at=now)
 
 
-def _rules(pipeline: Pipeline) -> str:
+def _rules(pipeline: Pipeline) -> Rules:
     from ..fleet.clock import rules_of
 
     return rules_of(pipeline.judge.catalogue.digest, pipeline.context.policy)

@@ -96,7 +96,8 @@ class DutySet:
     mandatory: frozenset[str]
     grave: frozenset[str]  # those of them whose silence leaves the state unknown
     upcoming: tuple[Upcoming, ...]
-    digest: str
+    digest: str  # of regimes and mandatory: it stays when their text alone is another
+    catalogue: str  # digest of the text that they were chosen from
 
 
 class Verdict(NamedTuple):
@@ -142,7 +143,8 @@ def duty_set(catalogue: Catalogue, unit: Registration, now: int) -> DutySet:
         mandatory=frozenset(mandatory),
         grave=frozenset(grave),
         upcoming=tuple(sorted(upcoming, key=lambda each: (each.since, each.duty, each.provision))),
-        digest=_digest(catalogue, bound, mandatory),
+        digest=_digest(bound, mandatory),
+        catalogue=catalogue.digest,
     )
 
 
@@ -236,8 +238,8 @@ def _upcoming(line: Line, regime: Regime, unit: Registration) -> Upcoming:
     return Upcoming(line.duty, regime.id, line.clause.provision, begins, condition)
 
 
-def _digest(catalogue: Catalogue, regimes: list[str], mandatory: set[str]) -> str:
-    named = [catalogue.digest, sorted(regimes), sorted(mandatory)]
+def _digest(regimes: list[str], mandatory: set[str]) -> str:
+    named = [sorted(regimes), sorted(mandatory)]
     return hashlib.sha256(json.dumps(named).encode()).hexdigest()
 
 

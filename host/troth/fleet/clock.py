@@ -7,13 +7,13 @@ instant at which it turned, however late that is noticed.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict
 
 from ..core.reference import Policy
 from ..core.verdict import Verdict
+from ..store import Rules
 from .alike import Round
 from .context import Context
 from .judging import Judge
@@ -48,17 +48,16 @@ def rejudge(
     return Round(context, judge, now).run(devices)
 
 
-def rules_of(catalogue: str, policy: Policy) -> str:
-    """One digest of all that judges: the catalogue's own, and the operator's numbers."""
-    said = json.dumps([catalogue, asdict(policy)], sort_keys=True)
-    return hashlib.sha256(said.encode()).hexdigest()
+def rules_of(catalogue: str, policy: Policy) -> Rules:
+    """All that judges: the catalogue, by its digest, and the operator's numbers."""
+    return Rules(catalogue, json.dumps(asdict(policy), sort_keys=True))
 
 
-def judge_everyone(context: Context, judge: Judge, rules: str, *, now: int) -> int:
+def judge_everyone(context: Context, judge: Judge, rules: Rules, *, now: int) -> int:
     """Under these rules, and remember that it was done."""
     generation = context.refresh()
     turned = advance(context, judge, now=now, everyone=True)
-    context.store.remember_judged(rules, generation)
+    context.store.remember_judged(rules, generation, at=now)
     return turned
 
 

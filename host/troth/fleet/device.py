@@ -64,6 +64,7 @@ class DeviceView:
     proofs: tuple[Proof, ...]
     regimes: tuple[str, ...]
     duty_set: str
+    catalogue: str  # by which it was judged; empty: not on record
     mandatory: int
     upcoming: tuple[Upcoming, ...]
     accounts: tuple[Account, ...]
@@ -134,6 +135,7 @@ def view_device(
         proofs=proofs,
         regimes=written.regimes if written else (),
         duty_set=written.duty_set if written else "",
+        catalogue=_catalogue(store, as_of) if written else "",
         mandatory=len(written.mandatory) if written else 0,
         upcoming=duty_set(catalogue, unit, moment).upcoming if unit else (),
         accounts=accounts(proofs),
@@ -147,6 +149,11 @@ def view_device(
         rejections=tuple(r for r in store.rejections(row.id, limit=20) if r.at <= moment),
         as_of=moment,
     )
+
+
+def _catalogue(store: Store, as_of: int | None) -> str:
+    judged = store.judged(as_of)
+    return judged[0].rules.catalogue if judged else ""
 
 
 def find_device(store: Store, ref: str) -> DeviceRow:

@@ -104,17 +104,17 @@ class _Said:
 
 
 def _appraised(verdict: Verdict, profile: Profile, severe: frozenset[str]) -> ear.Appraisal:
-    mandatory = verdict.duty_set.mandatory
+    chosen = verdict.duty_set
     answers = (
         ear.Answer(each.duty, each.outcome.value, each.duty in severe)
         for each in verdict.appraisals
-        if each.duty in mandatory
+        if each.duty in chosen.mandatory
     )
     return ear.appraised(
         verdict.state.value,
         answers,
         software_key=profile is Profile.P0,
-        policies=(f"urn:troth:duty-set:{verdict.duty_set.digest}",),
+        policies=(f"urn:troth:duty-set:{chosen.digest}", f"urn:troth:catalogue:{chosen.catalogue}"),
         verifier_claims={
             "troth_device": verdict.device,
             "troth_state": verdict.state.value,

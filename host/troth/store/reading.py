@@ -37,6 +37,7 @@ from .rows import (
     FeedRow,
     IncidentRow,
     IntervalRow,
+    JudgedRow,
     KeyRow,
     ProvisioningRow,
     RejectionRow,
@@ -271,9 +272,9 @@ class Reading:
         """Who the units of such a group are, and of all that hold the same sheet."""
         return self._read(lambda conn: fleet.members(conn, asked, key))
 
-    def judged(self) -> tuple[str, int] | None:
-        """Under which rules, and at which generation, everybody was last judged."""
-        return self._read(judged.last)
+    def judged(self, as_of: int | None = None) -> tuple[JudgedRow, ...]:
+        """Under which rules everybody was judged, newest first."""
+        return self._read(lambda conn: judged.rows(conn, as_of))
 
     def failing_since(
         self, subject: str | None = None, *, kind: str = "unit", as_of: int | None = None

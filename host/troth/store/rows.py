@@ -249,6 +249,21 @@ class StepRow(NamedTuple):
     by: str
 
 
+class Rules(NamedTuple):
+    """All that judges: a catalogue by its digest, and a policy's numbers."""
+
+    catalogue: str = ""
+    policy: str = ""
+
+
+class JudgedRow(NamedTuple):
+    """From when on everybody was judged by these rules, and how the records stood at the last."""
+
+    at: int
+    rules: Rules
+    generation: int
+
+
 @dataclass(frozen=True, slots=True)
 class AuditRow:
     """One leaf of the audit chain: `digest` covers this row and the one before."""

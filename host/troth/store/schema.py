@@ -433,13 +433,15 @@ incident_steps = Table(
     Column("by", String(64), nullable=False),
 )
 
-# by which rules and policy everybody was last judged, and what the records were then
+# by which rules and policy everybody was judged, and from when on
 judged = Table(
     "judged",
     metadata,
-    Column("id", Integer, CheckConstraint("id = 1", name="single"), primary_key=True),
-    Column("rules", String(64), nullable=False),
-    Column("generation", _ID, nullable=False),
+    Column("id", _ID, primary_key=True),
+    Column("at", _ID, nullable=False),
+    Column("catalogue", String(64), nullable=False),  # digest; empty: more than one
+    Column("policy", Text, nullable=False),  # its numbers, JSON
+    Column("generation", _ID, nullable=False),  # of the records, when it was last done
 )
 
 audit = Table(

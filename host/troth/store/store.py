@@ -35,7 +35,7 @@ from .changes import Accepted, Recorded, Refused, Spent, Subjects
 from .engine import Engines, StoreUnavailable, open_engines
 from .memory import Memory
 from .reading import Reading
-from .rows import DeviceRow, FeedRow, IncidentRow, KeyRow, StepRow, WaiverEnd
+from .rows import DeviceRow, FeedRow, IncidentRow, KeyRow, Rules, StepRow, WaiverEnd
 from .writer import Writer
 
 T = TypeVar("T")
@@ -317,9 +317,9 @@ class Store(Reading):
         """Fill an empty store with what was taken out of another."""
         self._write(lambda conn: extract.put(conn, rows))
 
-    def remember_judged(self, rules: str, generation: int) -> None:
+    def remember_judged(self, rules: Rules, generation: int, *, at: int) -> None:
         """Everybody was judged under these rules; nothing else may say so."""
-        self._write(lambda conn: judged.remember(conn, rules, generation))
+        self._write(lambda conn: judged.remember(conn, rules, generation, at))
 
     def note(self, actor: str, action: str, subject: str, detail: str = "", *, at: int) -> None:
         """Append one audit event of the caller's own."""
