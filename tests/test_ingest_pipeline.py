@@ -20,6 +20,7 @@ from troth.ingest.outcomes import (
     Waiting,
 )
 from troth.ingest.pipeline import BARE, Pipeline
+from troth.ingest.steps import Message
 from troth.store import Store
 
 
@@ -248,6 +249,26 @@ def test_a_restart_between_challenge_and_answer_loses_nothing(
     assert isinstance(first, Judged)
     again = house.pipeline(store).submit(challenge.session, raw)
     assert again == Repeated(store.challenge(challenge.session).challenge, first.ear)
+
+
+def test_a_report_that_others_read_before_it_is_counted_is_counted_once(
+    pipeline: Pipeline, store: Store, board: forge.Device, device: str
+) -> None:
+    attest(pipeline, board, counter=1)
+    challenge = pipeline.challenge()
+    raw = board.token(challenge.nonce, counter=2)
+    prepared = pipeline.prepare([Message(challenge.session, raw, BARE, house.NOW)])
+    rows = store.record_many(prepared.changes)
+    neighbour = forge.Device(2)
+    with Store.open(store.url) as another:  # another process writes, which the next record notices
+        house.enrol(another, neighbour)
+    attest(pipeline, neighbour)
+    pipeline.context.refresh()
+    pipeline.context.standing_facts(device, now=house.NOW)  # the clock judges meanwhile
+    pipeline.conclude(prepared, rows)
+    facts = pipeline.context.standing_facts(device, now=house.NOW)
+    assert facts is not None
+    assert (facts.v.boot_forks, facts.v.counter_regressions) == (0, 0)
 
 
 def test_a_revoked_key_speaks_for_nobody_at_once(

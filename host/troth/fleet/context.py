@@ -264,11 +264,15 @@ class Context:
         claims_set: ClaimsSet,
         at: int,
         late: bool = False,
+        row: int | None = None,
     ) -> None:
-        """Count a report that the store now holds; who is not remembered is read with it later."""
+        """Count a report that the store now holds; who is not remembered is read with it later.
+
+        Or was already, between its commit and now: counted twice, it would look like a copy.
+        """
         with self._lock:
             history = self._histories.get((device, epoch))
-            if history is None:
+            if history is None or (row is not None and row <= history.read):
                 return
             history.take(token, at, late=late)
             if history.reported is not claims_set:
@@ -383,8 +387,9 @@ class Context:
 
     def _load_history(self, device: str, epoch: int) -> History:
         history, ours = History(), set()
-        for token, at, freshness in self.store.tokens(device, epoch):
+        for token, at, freshness, number in self.store.tokens(device, epoch):
             history.take(token, at, late=freshness is Freshness.LATE)
+            history.read = number
             ours.add(token.set_digest)
         for row in self.store.sets_of(device):
             claims_set = self.claims_set(row.digest)

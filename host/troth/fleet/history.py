@@ -35,6 +35,7 @@ class History:
     last: int | None = None
     reported: ClaimsSet | None = None  # with the last report
     taken: int = 0  # reports
+    read: int = 0  # the last row of the store that it was read with
 
     def weigh(self, token: Token) -> tuple[int, int]:
         """Forks and regressions if this token were taken in.

@@ -42,7 +42,7 @@ class _Then(Context):
 
     def _load_history(self, device: str, epoch: int) -> History:
         history = History()
-        for token, received, freshness in self.store.tokens(device, epoch):
+        for token, received, freshness, _ in self.store.tokens(device, epoch):
             if received > self._at or (self.own and _same_moment(token, self.own)):
                 break
             history.take(token, received, late=freshness is Freshness.LATE)

@@ -291,7 +291,7 @@ class Pipeline:
             )
 
             def end(row: Recorded) -> Outcome:
-                self.context.take(verdict.device, signer.epoch, token, claims_set, at)
+                self.context.take(verdict.device, signer.epoch, token, claims_set, at, row=row.id)
                 return Judged(challenge, verdict.device, row.id, verdict, ear)
 
             return Draft(challenge, change, end)

@@ -150,7 +150,9 @@ class Unasked:
         )
 
         def end(row: Recorded) -> Outcome:
-            self._context.take(device, signer.epoch, token, claims_set, at, late=row.late)
+            self._context.take(
+                device, signer.epoch, token, claims_set, at, late=row.late, row=row.id
+            )
             if row.late:
                 return Kept(challenge, device, row.id)
             ear = self._result(verdict, facts.profile, challenge, at) if sent.result else ""

@@ -278,7 +278,7 @@ def latest(conn: Connection, device: str, as_of: int | None) -> EvidenceRow | No
     return None if row is None else _report(row)
 
 
-def tokens(conn: Connection, device: str, epoch: int) -> list[tuple[Token, int, Freshness]]:
+def tokens(conn: Connection, device: str, epoch: int) -> list[tuple[Token, int, Freshness, int]]:
     rows = conn.execute(
         select(
             _evidence.c.uptime_s,
@@ -289,6 +289,7 @@ def tokens(conn: Connection, device: str, epoch: int) -> list[tuple[Token, int, 
             _evidence.c.counter,
             _evidence.c.received,
             _evidence.c.freshness,
+            _evidence.c.id,
             _devices.c.ueid,
         )
         .join(_devices, _devices.c.id == _evidence.c.device)
@@ -309,6 +310,7 @@ def tokens(conn: Connection, device: str, epoch: int) -> list[tuple[Token, int, 
             ),
             received,
             Freshness(freshness),
+            row,
         )
         for (
             uptime_s,
@@ -319,6 +321,7 @@ def tokens(conn: Connection, device: str, epoch: int) -> list[tuple[Token, int, 
             counter,
             received,
             freshness,
+            row,
             ueid,
         ) in rows
     ]

@@ -218,8 +218,8 @@ class Reading:
         """The newest report of a device, or the newest up to an instant; late ones never are."""
         return self._read(lambda conn: evidence.latest(conn, device, as_of))
 
-    def tokens(self, device: str, epoch: int) -> Iterator[tuple[Token, int, Freshness]]:
-        """All reports of a device under one key, as they came, with their instants."""
+    def tokens(self, device: str, epoch: int) -> Iterator[tuple[Token, int, Freshness, int]]:
+        """All reports of a device under one key, as they came, with their instants and rows."""
         return iter(self._read(lambda conn: evidence.tokens(conn, device, epoch)))
 
     def newest_handle(self) -> Handle | None:
