@@ -13,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from ..core.duties import Answer, Outcome, Rule
+from ..core.tuples import new
 from .checked import Call, Const, Items, Name, Node, Quantified, names
 from .claims import Claim
 from .engine import Expression
@@ -185,7 +186,7 @@ def _first(now: int, *instants: Any) -> int | None:
 
 
 _WORLD = {"lack": _lack, "both": _both, "fold": _fold, "apply": _apply, "open_": _open}
-_WORLD |= {"Answer": Answer, "first": _first, "lacks": _lacks, "frozenset": frozenset}
+_WORLD |= {"new": new, "Answer": Answer, "first": _first, "lacks": _lacks, "frozenset": frozenset}
 for _outcome in (Outcome.MET, Outcome.NOT_MET, Outcome.NOT_APPLICABLE):
     _WORLD |= {_outcome.name: Answer(_outcome), f"OUTCOME_{_outcome.name}": _outcome}
 
@@ -240,7 +241,7 @@ def compile_rule(
 
 def _said(outcome: str, turns: object) -> str:
     """One and the same answer, unless it names its instant."""
-    return f"Answer(OUTCOME_{outcome}, (), at)" if turns else outcome
+    return f"new(Answer, (OUTCOME_{outcome}, (), at))" if turns else outcome
 
 
 def compile_expression(expression: Expression, claims: Mapping[str, Claim]) -> Any:

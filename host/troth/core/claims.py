@@ -11,6 +11,7 @@ from ..formats import eat
 from .errors import BadSignature, Malformed, Unsupported
 from .labels import SET_CLAIMS, TOKEN_CLAIMS, fields, read_map
 from .trust import VerifiedEvidence
+from .tuples import new
 
 
 class Token(NamedTuple):
@@ -197,7 +198,7 @@ def _expected(payload: bytes) -> Token | None:
     head, iat, nonce, ueid, uptime, digest, boots, seed, counter = found.groups()
     if head[0] - 0xA7 != (iat is not None) + (counter is not None):
         return None
-    return Token(
+    said = (
         ueid,
         nonce,
         _big(uptime[len(uptime) > 1 :], "big"),  # a number below 24 is its own head
@@ -206,7 +207,9 @@ def _expected(payload: bytes) -> Token | None:
         digest,
         _big(iat[len(iat) > 1 :], "big") if iat else None,
         _big(counter[len(counter) > 1 :], "big") if counter else None,
+        None,
     )
+    return new(Token, said)
 
 
 _big = int.from_bytes

@@ -74,17 +74,20 @@ class Registration:
 
 
 class Observed(NamedTuple):  # made anew for each report: a fifth of the price of a data class
-    """`v.` names: what the verifier saw itself. None: no feed."""
+    """`v.` names: what the verifier saw itself. None: no feed.
 
-    ueid_bound_to_key: bool | None = None
-    sig_alg: str | None = None
+    First what every report may move, of that first what every report does move.
+    """
+
     last_evidence: int | None = None
+    skew_s: int | None = None
     boot_forks: int | None = None
     counter_regressions: int | None = None
-    fuse_regressions: int | None = None
-    skew_s: int | None = None
     reconnects_per_h: int | None = None
     boots_24h: int | None = None
+    ueid_bound_to_key: bool | None = None
+    sig_alg: str | None = None
+    fuse_regressions: int | None = None
     newer_release_since: int | None = None
     support_end_max_seen: int | None = None
     shown_before: frozenset[str] = frozenset()  # d. names that this same firmware showed before

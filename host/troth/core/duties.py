@@ -83,14 +83,14 @@ class Status(StrEnum):
 
 
 class Facts(NamedTuple):
-    """All that a rule may ask, by prefix: d. r. m. v. and now."""
+    """All that a rule may ask, by prefix: d. r. m. v. and now; first what every report moves."""
 
+    v: Observed
+    now: int
     d: DeviceClaims
     r: Reference
     u: Registration  # the device-scoped `r.` names
     m: Statement
-    v: Observed
-    now: int
     profile: Profile = Profile.P0
     must_show: frozenset[str] = frozenset()  # d. names this profile must show (board.toml)
     waivers: tuple[Waiver, ...] = ()  # those for this unit, over or not
@@ -187,16 +187,8 @@ class Appraisal:
 
 
 # what any report may move; all else that the verifier saw moves with a record or with the set
-LIVE = frozenset(
-    {
-        "v.last_evidence",
-        "v.boot_forks",
-        "v.counter_regressions",
-        "v.skew_s",
-        "v.reconnects_per_h",
-        "v.boots_24h",
-    }
-)
+LIVE_V = Observed._fields.index("boots_24h") + 1  # so many of its first fields
+LIVE = frozenset(f"v.{name}" for name in Observed._fields[:LIVE_V])
 
 
 def appraise(facts: Facts, duties: tuple[Duty, ...]) -> tuple[Appraisal, ...]:

@@ -9,13 +9,13 @@ built again only when an answer changes, so a sentence tells the values with whi
 from __future__ import annotations
 
 from dataclasses import dataclass
-from operator import attrgetter
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from .device import Observed, Registration
+from .device import Registration
 from .duties import (
     LIVE,
+    LIVE_V,
     Answer,
     Appraisal,
     Duty,
@@ -26,6 +26,7 @@ from .duties import (
     first_after,
     say,
 )
+from .tuples import new
 from .verdict import (
     Catalogue,
     DutySet,
@@ -44,10 +45,10 @@ _BINDINGS = 4096
 # say nothing of whose unit it is; what is withheld is not-met
 _SETTLED = (Outcome.MET, Outcome.NOT_APPLICABLE, Outcome.NOT_SHOWN)
 _FOREVER = 1 << 62
-_seen_steady = attrgetter(*(name for name in Observed._fields if f"v.{name}" not in LIVE))
 _LAST = "v.last_evidence"  # the one that every report does move
-_counted = attrgetter(*(name.removeprefix("v.") for name in sorted(LIVE - {_LAST})))
 
+# a rule, and what it said: its outcome, and what was missing
+_Asked = tuple[Rule, Outcome, tuple[str, ...]]
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -65,14 +66,15 @@ class _Settled:
 class _Kept:
     """The last verdict on a unit, and how long it may stand in for a new one."""
 
-    steady: tuple[object, ...]
-    counted: tuple[object, ...]
     since: int
-    asked: tuple[tuple[Rule, Answer], ...]  # the rules over what a report may move
-    always: tuple[tuple[Rule, Answer], ...]  # those of them that hold for one instant only
+    still_until: int  # before it the clock changes nothing but what the rules below tell
+    steady: tuple[object, ...]
+    seen: tuple[object, ...]
+    counted: tuple[object, ...]
+    always: tuple[_Asked, ...]  # those of them that hold for one instant only
+    asked: tuple[_Asked, ...]  # the rules over what a report may move
     too_old: bool
     verdict: Verdict
-    still_until: int  # before it the clock changes nothing but what these rules tell
 
 
 class Judge:
@@ -87,46 +89,31 @@ class Judge:
         self._none = (None,) * len(catalogue.duties)
         self._kept: dict[str, _Kept] = {}
         self._sets: dict[object, _Settled] = {}
-        self._said: dict[Appraisal, Appraisal] = {}
+        self._said: dict[Any, Any] = {}
         self._bindings: dict[object, tuple[int, int, DutySet]] = {}
         self._lock = Lock()
 
     def judge(self, facts: Facts) -> Verdict:
         """The verdict on these facts; pure, total, never raises."""
-        kept = self._kept.get(facts.u.device)
-        if (
-            kept is not None
-            and kept.since <= facts.now < kept.still_until
-            and kept.steady == _steady(facts)
-        ):
-            verdict = self._unchanged(kept, facts)
-            if verdict is not None:
-                return verdict
-        return self._afresh(facts)
+        return self.still(facts) or self._afresh(facts)
 
     def still(self, facts: Facts) -> Verdict | None:
-        """The last verdict on this unit, where these facts give the same answers."""
-        kept = self._kept.get(facts.u.device)
+        """The last verdict on this unit with a new end; None where any answer is another."""
+        kept, seen, now = self._kept.get(facts.u.device), facts.v, facts.now
         if (
             kept is None
-            or not kept.since <= facts.now < kept.still_until
-            or kept.steady != _steady(facts)
+            or not kept.since <= now < kept.still_until
+            or kept.steady != facts[2:]  # the same objects compare at once
+            or kept.seen != seen[LIVE_V:]
         ):
             return None
-        return self._unchanged(kept, facts)
-
-    def _unchanged(self, kept: _Kept, facts: Facts) -> Verdict | None:
-        """The kept verdict with a new end, or None when any answer is another."""
-        until, now = kept.still_until, facts.now
+        until = kept.still_until
         try:
-            same = kept.counted == _counted(facts.v)
-            for rule, before in kept.always if same else kept.asked:
-                given = rule(facts)
-                if given is before:
-                    continue
-                if given.outcome is not before.outcome or given.missing != before.missing:
+            same = kept.counted == seen[1:LIVE_V]
+            for rule, outcome, missing in kept.always if same else kept.asked:
+                given, lacking, turns = rule(facts)
+                if given is not outcome or lacking != missing:
                     return None
-                turns = given.turns
                 if turns is not None and now < turns < until:
                     until = turns
         except Exception:  # a rule at fault is our fault: the slow way says so, duty by duty
@@ -136,7 +123,7 @@ class Judge:
         ends, verdict = None if until == _FOREVER else until, kept.verdict
         if ends == verdict.until:
             return verdict
-        return Verdict(verdict.device, verdict.state, verdict.appraisals, verdict.duty_set, ends)
+        return new(Verdict, (*verdict[:-1], ends))
 
     def _afresh(self, facts: Facts) -> Verdict:
         chosen, set_turns = self._binding(facts.u, facts.now)
@@ -155,14 +142,15 @@ class Judge:
         still = first_after(facts.now, set_turns, *self._still(appraisals)) or _FOREVER
         too_old = is_too_old(facts)
         kept = _Kept(
-            _steady(facts),
-            _counted(facts.v),
             facts.now,
-            tuple((duty.rule, each) for duty, each in asked),
-            tuple((duty.rule, each) for duty, each in asked if _is_of_the_instant(duty)),
+            still,
+            facts[2:],
+            facts.v[LIVE_V:],
+            facts.v[1:LIVE_V],
+            self._once(tuple(_asked(*each) for each in asked if _is_of_the_instant(each[0]))),
+            self._once(tuple(_asked(*each) for each in asked)),
             too_old,
             verdict,
-            still,
         )
         self._remember(self._kept, facts.u.device, kept, self._keep)
         return verdict
@@ -186,7 +174,7 @@ class Judge:
         for duty, before in zip(self.catalogue.duties, settled, strict=True):
             if before is None:
                 given = answer(facts, duty)
-                before = self._shared(say(facts, duty, given))
+                before = self._once(say(facts, duty, given))
                 moving.append((duty, given))
             appraisals.append(before)
         if not known:
@@ -209,12 +197,12 @@ class Judge:
             self._remember(self._bindings, key, found, _BINDINGS)
         return found[2], None if found[1] == _FOREVER else found[1]
 
-    def _shared(self, said: Appraisal) -> Appraisal:
+    def _once(self, said: _V) -> _V:
         """Most units are told the same: one copy of it serves them all."""
-        held = self._said.get(said)
+        held: _V | None = self._said.get(said)
         if held is None:
             self._remember(self._said, said, said, _SAID)
-        return held or said
+        return said if held is None else held
 
     def _remember(self, memory: dict[_K, _V], key: _K, value: _V, most: int) -> None:
         with self._lock:
@@ -234,8 +222,5 @@ def _is_of_the_instant(duty: Duty) -> bool:
     return "now" in duty.names or _LAST in duty.names
 
 
-def _steady(facts: Facts) -> tuple[object, ...]:
-    """All that a rule may ask but what every report moves; the same objects compare at once."""
-    seen = _seen_steady(facts.v)
-    of_unit = facts.u, facts.m, facts.f, facts.profile, facts.must_show, facts.waivers
-    return facts.d, facts.r, *of_unit, seen
+def _asked(duty: Duty, given: Answer) -> _Asked:
+    return duty.rule, given.outcome, given.missing

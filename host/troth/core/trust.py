@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import ClassVar, NamedTuple
 
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+
 from ..formats import cose, eat
 from .errors import UnknownSigner, Unsupported
 from .evidence import Evidence
+from .tuples import new
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +28,15 @@ class SignKey:
     ueid: bytes
     public_key: bytes  # x || y
     revoked: bool = False
+    point: EllipticCurvePublicKey = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "point", cose.point(self.public_key))
 
     def seal(self, evidence: Evidence) -> cose.Es256:
         """What must hold under this key. Raises BadSignature for what can be no signature."""
         signed = cose.signature1(evidence.protected, evidence.payload)
-        return cose.es256(self.public_key, evidence.signature, signed)
+        return cose.es256(self.point, self.public_key, evidence.signature, signed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +86,7 @@ def sealed(evidence: Evidence, key: KnownKey | None) -> Sealed:
         raise UnknownSigner("key.unknown", "no enrolled key has this id", path="protected/kid")
     if key.algorithm != evidence.algorithm:
         raise Unsupported("cose.algorithm", "enrolled for another one", path="protected/alg")
-    return Sealed(key, evidence, key.seal(evidence))
+    return new(Sealed, (key, evidence, key.seal(evidence)))
 
 
 def opened(sealed: Sealed, holds: bool) -> VerifiedEvidence:
@@ -90,7 +97,7 @@ def opened(sealed: Sealed, holds: bool) -> VerifiedEvidence:
     if key.revoked:
         # after the signature: only the revoked key itself earns this answer
         raise UnknownSigner("key.revoked", "this key was revoked", path="protected/kid")
-    return VerifiedEvidence(key, evidence.payload, evidence.claims_set)
+    return new(VerifiedEvidence, (key, evidence.payload, evidence.claims_set))
 
 
 def authenticate(evidence: Evidence, key: KnownKey | None) -> VerifiedEvidence:

@@ -22,6 +22,7 @@ from .duties import Facts
 from .evidence import Evidence, parse_evidence
 from .freshness import Challenge, check_freshness
 from .trust import KnownKey, VerifiedEvidence, authenticate
+from .tuples import new
 from .verdict import Catalogue, Verdict, judge
 
 
@@ -49,7 +50,7 @@ def answered(verified: VerifiedEvidence, challenge: Challenge, *, now: int) -> R
     """What was said in its own name by who signed, and in answer to our own open challenge."""
     token = read_token(verified)
     check_freshness(token, challenge, now=now)
-    return Report(verified, token)
+    return new(Report, (verified, token))
 
 
 def described(report: Report, known: ClaimsSet | None) -> ClaimsSet | None:

@@ -7,28 +7,26 @@ the verifier saw itself is a running account, dropped when another process wrote
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
-from functools import lru_cache
+from dataclasses import dataclass, replace
 from threading import RLock
 from time import monotonic
 
-from ..core.claims import ClaimsSet, DeviceClaims, Token, read_claims_set
+from ..core.claims import ClaimsSet, Token, read_claims_set
 from ..core.device import Lifecycle, Observed, Provisioning, Registration
 from ..core.duties import Facts
 from ..core.freshness import Freshness, Handle
 from ..core.keyring import KeyRing, mac_key_id
 from ..core.reference import Policy
 from ..core.trust import KnownKey, MacKey, SignKey
+from ..core.tuples import new
 from ..formats import eat
 from ..store import Count, DeviceRow, KeyRow, Store, Subjects
 from ..trouble import Trouble
-from .history import History
+from .history import History, shown
 from .yardstick import Yardsticks
 
 NOTICE_S = 0.05
 _GONE = (Lifecycle.REVOKED, Lifecycle.RETIRED)
-_NAMES = tuple(field.name for field in fields(DeviceClaims) if field.name != "declared")
-_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,9 +274,7 @@ class Context:
                 return
             history.take(token, at, late=late)
             if history.reported is not claims_set:
-                history.reported = claims_set
-                history.show(claims_set.claims.app_digest, shown(claims_set))
-                history.burn(claims_set.claims.fuses)
+                history.report(claims_set)
 
     def subjects(self, facts: Facts) -> Subjects:
         """Under whom the answers that are the same for many units are kept."""
@@ -305,37 +301,25 @@ class Context:
         skew_s: int | None,
         late: bool = False,
     ) -> Facts:
-        said = claims_set.claims
         standing = self._yardsticks.of(unit, claims_set, now)
         fuses = standing.fuse_regressions
-        unburned = 0 if late else history.unburned(said.fuses)  # then it may not have been burned
-        # by place, in the order of their fields: names cost as much again as all the values
-        observed = Observed(
-            True,  # ueid bound to key: the walk refuses a token whose ueid is not its signer's
-            unit.key_alg,  # a key signs with one algorithm alone
+        shown, unburned = history.before(claims_set)
+        if unburned and not late:  # then it may not have been burned
+            fuses = max(fuses or 0, unburned)
+        observed = (
             last,
-            *counted,
-            max(fuses or 0, unburned) if unburned else fuses,
             skew_s,
+            *counted,
             reports,
             history.boots_24h(now, boot_count),
-            standing.reference.newer_since,
+            True,  # ueid bound to key: the walk refuses a token whose ueid is not its signer's
+            unit.key_alg,  # a key signs with one algorithm alone
+            fuses,
+            standing.newer_since,
             standing.support_end,
-            history.shown.get(said.app_digest or "", _NOTHING),
+            shown,
         )
-        return Facts(
-            said,
-            standing.reference,
-            unit,
-            standing.statement,
-            observed,
-            now,
-            standing.profile,
-            standing.must_show,
-            standing.waivers,
-            standing.feeds,
-            standing.until,
-        )
+        return new(Facts, (new(Observed, observed), now, *standing.steady))
 
     def _load_signer(self, kid: bytes) -> Signer | None:
         row = self.store.key(kid)
@@ -394,23 +378,14 @@ class Context:
         for row in self.store.sets_of(device):
             claims_set = self.claims_set(row.digest)
             if claims_set is not None:
-                history.show(claims_set.claims.app_digest, shown(claims_set))
                 # under another key it may have been another chip
-                history.burn(claims_set.claims.fuses if row.digest in ours else None)
+                history.show(claims_set, burned=row.digest in ours)
         return history
 
 
 def _skew(said: int | None, given: int, now: int) -> int | None:
     """How far a device's clock is off, when it said this between `given` and now."""
     return None if said is None else said - min(max(said, given), now)
-
-
-@lru_cache(maxsize=4096)
-def shown(claims_set: ClaimsSet) -> frozenset[str]:
-    """The `d.` names of which a board itself says something; a declaration may be taken back."""
-    said = claims_set.claims
-    known = (f"d.{name}" for name in _NAMES if getattr(said, name) is not None)
-    return frozenset(known) - said.declared
 
 
 def _known_key(row: KeyRow, revoked: bool, ring: KeyRing) -> KnownKey:

@@ -5,16 +5,18 @@ Counted from accepted reports only: nobody without the device's own key can add 
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import lru_cache
 
-from ..core.claims import ClaimsSet, Token
+from ..core.claims import ClaimsSet, DeviceClaims, Token
 from ..core.device import fuse_bits
 from ..core.freshness import Handle, is_overtaken
 
 HOUR, DAY = 3600, 86_400
 # two reports of one boot that cross on their way may arrive a little out of order
 UPTIME_TOLERANCE_S = 30
+_NAMES = tuple(field.name for field in fields(DeviceClaims) if field.name != "declared")
+_NOTHING: frozenset[str] = frozenset()
 
 
 @dataclass(slots=True)
@@ -28,12 +30,13 @@ class History:
     uptime_s: int = 0
     place: tuple[int, int | None] | None = None  # boot and counter of the last report
     seeds: dict[int, bytes] = field(default_factory=dict)  # first seed of each boot
-    hour: deque[int] = field(default_factory=deque)
-    day: deque[tuple[int, int]] = field(default_factory=deque)  # instant, boot count
+    hour: list[int] = field(default_factory=list)
+    day: list[tuple[int, int]] = field(default_factory=list)  # instant, boot count
     shown: dict[str, frozenset[str]] = field(default_factory=dict)  # app digest -> d. names
     burned: int = 0  # every fuse that it ever said is burned
     last: int | None = None
     reported: ClaimsSet | None = None  # with the last report
+    said: tuple[frozenset[str], int] = (_NOTHING, 0)  # what there is to `before` of it
     taken: int = 0  # reports
     read: int = 0  # the last row of the store that it was read with
 
@@ -43,11 +46,10 @@ class History:
         One boot of one board has one seed: another one is another board. Counters only rise: lower
         ones are an older copy of the board's memory, and so is one that was used before.
         """
-        forks = self._forks(token)
-        if token.boot_count < self.boot_count:
-            return forks, self.regressions + 1
-        same_boot = token.boot_count == self.boot_count and token.boot_seed == self.boot_seed
-        return forks, self.regressions + (same_boot and self._went_back(token))
+        if token.boot_count == self.boot_count and token.boot_seed == self.boot_seed:
+            forks = self._forks(token) if self.forks else 0  # of no boot were there two seeds
+            return forks, self.regressions + self._went_back(token)
+        return self._forks(token), self.regressions + (token.boot_count < self.boot_count)
 
     def weigh_late(self, token: Token) -> tuple[int, int]:
         """The same for what comes after newer reports: older numbers are no wonder."""
@@ -57,16 +59,18 @@ class History:
         """Take one accepted report in."""
         self.taken += 1
         self.forks, self.regressions = self.weigh_late(token) if late else self.weigh(token)
-        self.seeds.setdefault(token.boot_count, token.boot_seed)
+        boots = token.boot_count
+        if boots != self.boot_count or late:
+            self.seeds.setdefault(boots, token.boot_seed)
         if late:
             return
-        if token.boot_count >= self.boot_count:
-            self.boot_count, self.boot_seed = token.boot_count, token.boot_seed
+        if boots >= self.boot_count:
+            self.boot_count, self.boot_seed = boots, token.boot_seed
             self.uptime_s = token.uptime_s
-        self.place = (token.boot_count, token.counter)
+        self.place = (boots, token.counter)
         self.hour.append(at)
-        if not self.day or self.day[-1][1] != token.boot_count:
-            self.day.append((at, token.boot_count))
+        if not self.day or self.day[-1][1] != boots:
+            self.day.append((at, boots))
         self.last = at if self.last is None else max(at, self.last)
 
     def is_overtaken(self, token: Token, handle: Handle) -> bool:
@@ -88,33 +92,55 @@ class History:
         later = uptime > self.uptime_s + UPTIME_TOLERANCE_S
         return token.counter == last or (token.counter < last and later)
 
-    def show(self, app_digest: str | None, names: frozenset[str]) -> None:
-        """Remember what this firmware showed."""
-        if app_digest is not None:
-            before = self.shown.get(app_digest, frozenset())
-            self.shown[app_digest] = names if before <= names else before | names
+    def report(self, claims_set: ClaimsSet) -> None:
+        """From now on it reports this set."""
+        self.show(claims_set)
+        self.said = self.before(claims_set)
+        self.reported = claims_set
 
-    def burn(self, fuses: str | None) -> None:
-        """Remember the fuses that a report says are burned."""
-        if fuses is not None:
-            self.burned |= fuse_bits(fuses)
+    def show(self, claims_set: ClaimsSet, *, burned: bool = True) -> None:
+        """Remember what this firmware showed, and the fuses that it says are burned."""
+        said, names = claims_set.claims, shown(claims_set)
+        if said.app_digest is not None:
+            before = self.shown.get(said.app_digest, _NOTHING)
+            self.shown[said.app_digest] = names if before <= names else before | names
+        if said.fuses is not None and burned:
+            self.burned |= fuse_bits(said.fuses)
+        self.reported = None
 
-    def unburned(self, fuses: str | None) -> int:
-        """Count the fuses that were burned by its own word and are not any more."""
-        return (self.burned & ~fuse_bits(fuses)).bit_count() if self.burned and fuses else 0
+    def before(self, claims_set: ClaimsSet) -> tuple[frozenset[str], int]:
+        """The `d.` names that this firmware showed before, and how many of the fuses that were
+        burned by its own word are not any more.
+        """
+        if claims_set is self.reported:
+            return self.said
+        said = claims_set.claims
+        burned = self.burned & ~fuse_bits(said.fuses) if self.burned and said.fuses else 0
+        return self.shown.get(said.app_digest or "", _NOTHING), burned.bit_count()
 
     def reports_per_h(self, now: int) -> int:
-        while self.hour and self.hour[0] <= now - HOUR:
-            self.hour.popleft()
-        return len(self.hour)
+        hour, over = self.hour, 0
+        while over < len(hour) and hour[over] <= now - HOUR:
+            over += 1
+        if over:
+            del hour[:over]
+        return len(hour)
 
     def boots_24h(self, now: int, boot_count: int | None = None) -> int:
         """Boots that the counter shows over the last day, reported or not."""
         while len(self.day) > 1 and self.day[1][0] <= now - DAY:
-            self.day.popleft()
+            del self.day[0]
         if len(self.day) == 1 and boot_count in (None, self.day[0][1]):
             return 0
         counts = [count for _, count in self.day]
         if boot_count is not None:
             counts.append(boot_count)
         return max(counts) - min(counts) if counts else 0
+
+
+@lru_cache(maxsize=4096)
+def shown(claims_set: ClaimsSet) -> frozenset[str]:
+    """The `d.` names of which a board itself says something; a declaration may be taken back."""
+    said = claims_set.claims
+    known = (f"d.{name}" for name in _NAMES if getattr(said, name) is not None)
+    return frozenset(known) - said.declared

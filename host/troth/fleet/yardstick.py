@@ -14,22 +14,30 @@ from ..store import Store
 from .boards import must_show
 from .fed import Fed
 
+_Steady = tuple[
+    DeviceClaims,
+    Reference,
+    Registration,
+    Statement,
+    Profile,
+    frozenset[str],
+    tuple[Waiver, ...],
+    Feeds,
+    int | None,
+]
+
 
 class Yardstick(NamedTuple):
     """What holds of a unit for as long as it reports this set and no record changes."""
 
     unit: Registration
     claims_set: ClaimsSet
-    reference: Reference
-    statement: Statement
-    fuse_regressions: int | None
-    support_end: int | None
-    profile: Profile
-    must_show: frozenset[str]
-    waivers: tuple[Waiver, ...]
-    feeds: Feeds
     since: int  # the clock changes nothing of this between ...
     until: int | None  # ... and
+    steady: _Steady  # all facts but what every report moves, as they stand in `Facts`
+    fuse_regressions: int | None
+    newer_since: int | None
+    support_end: int | None
 
 
 class Yardsticks:
@@ -41,6 +49,7 @@ class Yardsticks:
         self._kept: dict[str, Yardstick] = {}
         self._statements: dict[str, tuple[Statement, ...]] = {}
         self._releases: dict[tuple[str, str], tuple[Release, ...]] = {}
+        self._references: dict[Reference, Reference] = {}
         self._waivers: tuple[Waiver, ...] | None = None
         self._fed: Fed | None = None
         self._fed_before: Fed | None = None
@@ -50,6 +59,7 @@ class Yardsticks:
         self._kept.clear()
         self._statements.clear()
         self._releases.clear()
+        self._references.clear()
         self._waivers = None
         self._fed_before, self._fed = self._fed or self._fed_before, None
 
@@ -80,16 +90,22 @@ class Yardsticks:
         return Yardstick(
             unit,
             claims_set,
-            reference,
-            spoken.statement,
-            fuses,
-            max((end for end in ends if end is not None), default=None),
-            profile,
-            must_show(unit.chip, profile),
-            self._waivers_for(unit),
-            self._fed_of(unit, reference, spoken.statement),
             spoken.since,
             spoken.until,
+            (
+                said,
+                reference,
+                unit,
+                spoken.statement,
+                profile,
+                must_show(unit.chip, profile),
+                self._waivers_for(unit),
+                self._fed_of(unit, reference, spoken.statement),
+                spoken.until,
+            ),
+            fuses,
+            reference.newer_since,
+            max((end for end in ends if end is not None), default=None),
         )
 
     def traits(self, model: str | None) -> frozenset[str]:
@@ -112,7 +128,7 @@ class Yardsticks:
 
     def _reference(self, unit: Registration, said: DeviceClaims) -> Reference:
         approved = self._store.baselines(unit.device, unit.model)
-        return resolve(
+        found = resolve(
             self._released(unit.model, unit.chip),
             tuple(row.cfg_digest for row in approved),
             self._policy,
@@ -120,6 +136,7 @@ class Yardsticks:
             code_digest=said.code_digest,
             cfg_digest=said.cfg_digest,
         )
+        return self._references.setdefault(found, found)  # most are compared with the same
 
     def _released(self, model: str | None, chip: str | None) -> tuple[Release, ...]:
         if model is None or chip is None:

@@ -65,7 +65,7 @@ class Beside(Here):
         if len(seals) <= _FEW or not self._helped().ready:
             here(seals, then)
         else:
-            plain = [seal.seal and tuple(seal.seal) for seal in seals]
+            plain = [seal.seal and seal.seal.plain for seal in seals]
             self._helped().ask((_CHECK, plain), then, lambda: here(seals, then))
 
     def sign(self, said: Sequence[bytes], then: Then) -> None:
@@ -169,7 +169,7 @@ def main(descriptor: int) -> None:
         while True:
             what, asks = wire.recv()
             if what == _CHECK:
-                wire.send([seal is None or cose.Es256(*seal).holds() for seal in asks])
+                wire.send([seal is None or cose.Es256.of(seal).holds() for seal in asks])
             else:
                 wire.send([cose.sign_es256(key, said) for said in asks])
 
