@@ -126,6 +126,14 @@ def test_a_device_had_another_state_before(home: Home) -> None:
     assert found["state"] == "compliant"
 
 
+@pytest.mark.parametrize(
+    "words", [("device", "list"), ("check",), ("report", "--regime", "uk-psti")]
+)
+def test_what_is_still_to_come_is_refused(home: Home, words: tuple[str, ...]) -> None:
+    done = troth(home[0], *words, "--as-of", "2999-01-01", "--json")
+    assert (done.returncode, json.loads(done.stdout)["code"]) == (2, "usage.instant")
+
+
 def test_history_is_newest_first_and_closed_once(home: Home) -> None:
     found = document(troth(home[0], "device", "history", "therm-03", "--json"))
     assert found["schema"] == "troth/history/1"

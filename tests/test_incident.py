@@ -268,4 +268,6 @@ def test_a_register_with_something_late_says_so_with_its_exit_code(
     (tmp_path / "troth.toml").touch()
     open_one(fleet, incident(aware=IN_FORCE + DAY))
     assert run(tmp_path, "list", code=3)["incidents"][0]["reports"][0]["late"] is True
+    before = run(tmp_path, "list", "--as-of", iso(IN_FORCE))
+    assert (before["incidents"], before["complete"]) == ([], None)
     assert run(tmp_path, "review", code=3)["complete"]

@@ -65,19 +65,18 @@ class Instant(click.ParamType[int]):
             self.fail(f"{err.what}; {err.fix}", param, ctx)
 
 
-def _mind_the_future(_: click.Context, __: click.Parameter, value: int | None) -> int | None:
+def _past(_: click.Context, __: click.Parameter, value: int | None) -> int | None:
+    """Trouble `usage.instant`: answers of today must not pass for those of tomorrow."""
     if value is not None and value > time.time():
-        click.echo(
-            f"note: {iso(value)} is still to come, and nothing of it is written: troth forecast",
-            err=True,
-        )
+        fix = "troth forecast tells what the clock will change"
+        raise Trouble("usage.instant", f"{iso(value)} is still to come", fix=fix)
     return value
 
 
 as_of_option = click.option(
     "--as-of",
     type=Instant(),
-    callback=_mind_the_future,
+    callback=_past,
     metavar="RFC3339",
     help="what was true at that moment",
 )

@@ -12,7 +12,7 @@ import click
 from ..core.incident import REPORTS, Filing, Incident, Kind, Step, filings, is_open, owed
 from ..fleet.words import ago, iso
 from ..trouble import Trouble
-from .desk import Instant, db_option
+from .desk import Instant, as_of_option, db_option
 from .maker import open_home
 from .output import NON_COMPLIANT, OK, json_option, print_json, wants_json
 from .tables import print_table
@@ -101,14 +101,15 @@ def close(ident: str, because: str, mistaken: bool, at: int | None) -> int:
 
 @command.command("list")
 @click.option("--every", is_flag=True, help="closed ones too")
+@as_of_option
 @json_option
 @db_option
-def list_(every: bool) -> int:
+def list_(every: bool, as_of: int | None) -> int:
     """The register: what is open, what is due when, what came late. Ends with 3 if any is late."""
-    now = int(time.time())
+    at = int(time.time()) if as_of is None else as_of
     with open_home() as (_, store):
-        rows = [row for row in store.incidents() if every or is_open(row.incident)]
-        return _tell(store, rows, now, register=True)
+        rows = [row for row in store.incidents(at) if every or is_open(row.incident)]
+        return _tell(store, rows, at, register=True)
 
 
 @command.command("show")
@@ -204,8 +205,8 @@ def _tell(store: Store, rows: list[IncidentRow], now: int, *, register: bool = F
     late = any(_is_late(each, now) for row in rows for each in filings(row.incident))
     code = NON_COMPLIANT if late and register else OK
     if wants_json():
-        said = [_document(row, store.incident_steps(row.incident.id), now) for row in rows]
-        complete = store.register_at()
+        said = [_document(row, _steps(store, row, now), now) for row in rows]
+        complete = store.register_at(now)
         head = {"as_of": iso(now), "complete": iso(complete) if complete is not None else None}
         print_json({"schema": "troth/incidents/1", **head, "incidents": said})
         return code
@@ -214,6 +215,10 @@ def _tell(store: Store, rows: list[IncidentRow], now: int, *, register: bool = F
         (_line(row.incident, now) for row in rows),
     )
     return code
+
+
+def _steps(store: Store, row: IncidentRow, at: int) -> list[StepRow]:
+    return [step for step in store.incident_steps(row.incident.id) if step.added <= at]
 
 
 def _line(incident: Incident, now: int) -> tuple[object, ...]:
@@ -240,7 +245,7 @@ def _is_late(filing: Filing, now: int) -> bool:
     return filing.is_late() or (filing.made is None and now >= filing.due)
 
 
-def _document(row: IncidentRow, steps: tuple[StepRow, ...], now: int) -> dict[str, Any]:
+def _document(row: IncidentRow, steps: list[StepRow], now: int) -> dict[str, Any]:
     said = row.incident
     return {
         "id": said.id,

@@ -7,6 +7,7 @@ import zlib
 from sqlalchemy import func, insert, select
 from sqlalchemy.engine import Connection
 
+from ..core.feeds import NEVER
 from ..core.incident import Incident, Kind, Step
 from ..trouble import Trouble
 from . import audit, schema
@@ -84,11 +85,13 @@ def take_step(conn: Connection, row: StepRow) -> None:
     bump(conn)
 
 
-def incidents(conn: Connection) -> tuple[IncidentRow, ...]:
-    """All that ever were, in the order in which they became known."""
-    rows = conn.execute(select(_incidents).order_by(_incidents.c.aware, _incidents.c.id)).all()
+def incidents(conn: Connection, at: int = NEVER) -> tuple[IncidentRow, ...]:
+    """All that were written down by an instant, in the order in which they became known."""
+    known = select(_incidents).where(_incidents.c.added <= at)
+    rows = conn.execute(known.order_by(_incidents.c.aware, _incidents.c.id)).all()
+    done = select(_steps).where(_steps.c.step != _REVIEW, _steps.c.added <= at)
     taken: dict[str, list[tuple[Step, int]]] = {}
-    for step in conn.execute(select(_steps).where(_steps.c.step != _REVIEW).order_by(_steps.c.id)):
+    for step in conn.execute(done.order_by(_steps.c.id)):
         taken.setdefault(step.incident, []).append((Step(step.step), step.at))
     return tuple(
         IncidentRow(
@@ -119,9 +122,10 @@ def steps(conn: Connection, incident: str) -> tuple[StepRow, ...]:
     return tuple(StepRow(**row._mapping) for row in conn.execute(asked))
 
 
-def register_at(conn: Connection) -> int | None:
-    """When the register was last touched or found complete; None: nobody keeps one."""
+def register_at(conn: Connection, at: int = NEVER) -> int | None:
+    """When the register was last touched or found complete; None: nobody kept one by then."""
     found = [
-        conn.execute(select(func.max(table.c.added))).scalar() for table in (_incidents, _steps)
+        conn.execute(select(func.max(table.c.added)).where(table.c.added <= at)).scalar()
+        for table in (_incidents, _steps)
     ]
     return max((at for at in found if at is not None), default=None)

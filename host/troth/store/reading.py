@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection
 
 from ..core.claims import Token
 from ..core.device import Provisioning
+from ..core.feeds import NEVER
 from ..core.freshness import Freshness, Handle
 from ..core.reference import Statement
 from ..core.waiver import Scope
@@ -171,17 +172,17 @@ class Reading:
         """What one feed brought, as it was normalised."""
         return self._read(lambda conn: feeds.document(conn, ident))
 
-    def incidents(self) -> tuple[IncidentRow, ...]:
-        """All that ever were, in the order in which they became known."""
-        return self._read(feeds.incidents)
+    def incidents(self, at: int = NEVER) -> tuple[IncidentRow, ...]:
+        """All that were written down by an instant, in the order in which they became known."""
+        return self._read(lambda conn: feeds.incidents(conn, at))
 
     def incident_steps(self, incident: str) -> tuple[StepRow, ...]:
         """The steps of one incident in the order in which they were recorded."""
         return self._read(lambda conn: feeds.steps(conn, incident))
 
-    def register_at(self) -> int | None:
-        """When the incidents were last touched or found complete; None: nobody keeps them."""
-        return self._read(feeds.register_at)
+    def register_at(self, at: int = NEVER) -> int | None:
+        """When the incidents were last touched or found complete; None: not kept by then."""
+        return self._read(lambda conn: feeds.register_at(conn, at))
 
     def has_expired_waiver(self, now: int) -> bool:
         """Did a waiver run out whose end is not on record yet?"""
