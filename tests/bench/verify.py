@@ -112,10 +112,13 @@ def _judged(pipeline: Pipeline, reports: Iterator[Report]) -> Callable[[], objec
 
     def heard(report: Report, signer: Signer, verified: VerifiedEvidence) -> Heard:
         said = answered(verified, report.challenge, now=report.at)
-        claims_set = described(said, context.claims_set(said.token.set_digest))
-        if claims_set is None:
+        known = context.claims_set(said.token.set_digest)
+        found = described(said, known)
+        if found is None:
             raise RuntimeError("the claims-set of a known board is not known")
-        return Heard(report.at, signer, said.token, context.remember(claims_set))
+        if found is not known:
+            found = context.remember(found)
+        return Heard(report.at, signer, said.token, found)
 
     def weighed(at: int, signer: Signer, token: Token, claims_set: ClaimsSet) -> None:
         facts = context.facts(signer.unit, signer.epoch, token, claims_set, now=at)

@@ -196,18 +196,14 @@ class Context:
         given = now if given is None else given
         with self._lock:
             history = self._histories.get((unit.device, epoch)) or self.history(unit.device, epoch)
-            return self._facts(
-                unit,
-                claims_set,
-                history,
-                now,
+            counted = (
                 given,
-                history.weigh_late(token) if late else history.weigh(token),
-                history.reports_per_h(now) + 1,
-                token.boot_count,
                 _skew(token.issued_at, given, now),
-                late,
+                *(history.weigh_late(token) if late else history.weigh(token)),
+                history.reports_per_h(now) + 1,
+                history.boots_24h(now, token.boot_count),
             )
+            return self._facts(unit, claims_set, history, counted, now, late)
 
     def count(self, facts: Facts, epoch: int, claims_set: ClaimsSet) -> Count:
         """What was counted of a unit by the report that these facts are of."""
@@ -237,17 +233,15 @@ class Context:
             return None
         with self._lock:
             history = self.history(device, row.epoch)
-            return self._facts(
-                unit,
-                claims_set,
-                history,
-                now,
+            counted = (
                 row.given,
-                (history.forks, history.regressions),
-                history.reports_per_h(now),
-                None,
                 _skew(row.issued_at, row.given, row.received),
+                history.forks,
+                history.regressions,
+                history.reports_per_h(now),
+                history.boots_24h(now),
             )
+            return self._facts(unit, claims_set, history, counted, now)
 
     def overtaken(self, device: str, epoch: int, token: Token, handle: Handle) -> bool:
         """Is something newer on record than this answer to a handle?"""
@@ -293,12 +287,8 @@ class Context:
         unit: Registration,
         claims_set: ClaimsSet,
         history: History,
+        counted: tuple[int, int | None, int, int, int, int],  # as `Observed` begins
         now: int,
-        last: int,
-        counted: tuple[int, int],
-        reports: int,
-        boot_count: int | None,
-        skew_s: int | None,
         late: bool = False,
     ) -> Facts:
         standing = self._yardsticks.of(unit, claims_set, now)
@@ -307,11 +297,7 @@ class Context:
         if unburned and not late:  # then it may not have been burned
             fuses = max(fuses or 0, unburned)
         observed = (
-            last,
-            skew_s,
             *counted,
-            reports,
-            history.boots_24h(now, boot_count),
             True,  # ueid bound to key: the walk refuses a token whose ueid is not its signer's
             unit.key_alg,  # a key signs with one algorithm alone
             fuses,

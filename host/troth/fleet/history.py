@@ -128,11 +128,12 @@ class History:
 
     def boots_24h(self, now: int, boot_count: int | None = None) -> int:
         """Boots that the counter shows over the last day, reported or not."""
-        while len(self.day) > 1 and self.day[1][0] <= now - DAY:
-            del self.day[0]
-        if len(self.day) == 1 and boot_count in (None, self.day[0][1]):
+        day = self.day
+        while len(day) > 1 and day[1][0] <= now - DAY:
+            del day[0]
+        if len(day) == 1 and (boot_count is None or boot_count == day[0][1]):
             return 0
-        counts = [count for _, count in self.day]
+        counts = [count for _, count in day]
         if boot_count is not None:
             counts.append(boot_count)
         return max(counts) - min(counts) if counts else 0

@@ -263,8 +263,9 @@ class Pipeline:
         return challenge
 
     def _set(self, report: Report) -> ClaimsSet | None:
-        claims_set = described(report, self.context.claims_set(report.token.set_digest))
-        return None if claims_set is None else self.context.remember(claims_set)
+        known = self.context.claims_set(report.token.set_digest)
+        found = described(report, known)
+        return found if found is None or found is known else self.context.remember(found)
 
     def _word(self, generation: int, weighed: Weighed) -> Worded:
         (asked, signer, report, claims_set), facts, verdict = weighed
