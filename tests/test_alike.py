@@ -7,13 +7,14 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import troth.fleet.alike
 from forge import digest_of
 from house import new_store
 from standing import DAY, NOW, POLICY, Standing, release
@@ -26,7 +27,7 @@ from troth.fleet.alike import Round
 from troth.fleet.clock import rejudge
 from troth.fleet.context import Context
 from troth.fleet.judging import Judge
-from troth.store import Store
+from troth.store import Store, StoreUnavailable
 
 SEEDS = range(int(os.environ.get("TROTH_FLEETS", "2")))
 MODELS = (("therm-v2", "esp32s3"), ("cam-s3", "esp32s3"))
@@ -74,7 +75,7 @@ class Fleet(Standing):
                 f"unit-{number:02}", *made, market=chance.choice(("eu", "eu", "eu", "uk"))
             ).row
             self.units[row.name].device.said |= fault
-            if self.odd:
+            if number == 0 or self.odd:
                 registered = {**registered, "site": "hall", "tags": ("pilot",)}
             self.store.change_device(row.id, at=NOW - 30 * DAY, **registered)
         for at in (NOW - 2 * DAY, NOW - 1200, NOW - 900):
@@ -110,12 +111,15 @@ class Fleet(Standing):
         self.context = Context(self.store, self.policy)
 
 
-def with_rule(catalogue: Catalogue, duty: str, met: Callable[[Facts], bool]) -> Catalogue:
+def with_rule(
+    catalogue: Catalogue, duty: str, met: Callable[[Facts], bool], **changes: Any
+) -> Catalogue:
     def rule(facts: Facts) -> Answer:
         return Answer(Outcome.MET if met(facts) else Outcome.NOT_MET)
 
     duties = tuple(
-        replace(each, rule=rule) if each.id == duty else each for each in catalogue.duties
+        replace(each, rule=rule, **changes) if each.id == duty else each
+        for each in catalogue.duties
     )
     return replace(catalogue, duties=duties, digest=digest_of(f"{catalogue.digest} {duty}").hex())
 
@@ -153,7 +157,7 @@ def registered(fleet: Fleet) -> None:
 
 def heard(fleet: Fleet) -> None:
     for name in fleet.chance.sample(sorted(fleet.units), 8):
-        fleet.report(name, at=NOW)
+        fleet.report(name, at=NOW - fleet.chance.randint(0, 300))
 
 
 def graced(fleet: Fleet) -> None:
@@ -174,7 +178,17 @@ def counted(fleet: Fleet) -> None:
     )
 
 
-STEPS: tuple[Step, ...] = (newer, waived, approved, registered, heard, graced, counted)
+def aged(fleet: Fleet) -> None:
+    """A user's own rule asks of the last report something else than whether it is too old."""
+    fleet.catalogue = with_rule(
+        fleet.catalogue,
+        "upd.current",
+        lambda facts: (facts.v.last_evidence or 0) % 2 == 0,
+        names=("v.last_evidence",),
+    )
+
+
+STEPS: tuple[Step, ...] = (newer, waived, approved, registered, heard, graced, counted, aged)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
@@ -191,6 +205,47 @@ def test_everybody_is_told_what_it_would_be_told_alone(tmp_path: Path, seed: int
     fleet.store.close()
 
 
+def meanwhile(fleet: Fleet) -> None:
+    """Who leads, who follows and who is judged already report again, by the new rules."""
+    fleet.judge = Judge(fleet.catalogue)
+    for name in sorted(fleet.units)[::2]:
+        fleet.report(name, at=NOW)
+
+
+def killed(_: Fleet) -> None:
+    raise StoreUnavailable("killed")
+
+
+@pytest.mark.parametrize("disturb", [meanwhile, registered, killed])
+def test_a_round_that_is_disturbed_ends_as_one_that_is_not(
+    tmp_path: Path, disturb: Step, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "alone").mkdir()
+    fleet = Fleet(tmp_path, random.Random(7))
+    ruled(fleet)
+    monkeypatch.setattr(troth.fleet.alike, "_ROWS", 4)  # a few windows
+    follow, times = Store.follow, iter((None, disturb))
+
+    def disturbed(store: Store, *told: Any, **more: Any) -> Any:
+        if step := next(times, None):
+            step(fleet)
+        return follow(store, *told, **more)
+
+    monkeypatch.setattr(Store, "follow", disturbed)
+    with suppress(StoreUnavailable):
+        rejudge(fleet.context, Judge(fleet.catalogue), now=NOW)
+    if disturb is killed:
+        fleet.reopen()
+        assert rejudge(fleet.context, Judge(fleet.catalogue), now=NOW) > 0
+    copy(fleet)
+    _, again = alone(fleet, tmp_path / "alone", NOW)
+    stands = written(fleet.store)
+    if disturb is meanwhile:  # a report keeps the words with which an answer began
+        del again["sheets"], again["events"], stands["sheets"], stands["events"]
+    assert again == stands
+    fleet.store.close()
+
+
 def alike(fleet: Fleet, now: int) -> tuple[int, dict[str, Counter[Any]]]:
     copy(fleet)
     turned = rejudge(fleet.context, Judge(fleet.catalogue), now=now)
@@ -203,8 +258,8 @@ def alone(fleet: Fleet, folder: Path, now: int) -> tuple[int, dict[str, Counter[
         context = Context(store, fleet.policy)
         each = Round(context, Judge(fleet.catalogue), now)
         each.generation = context.refresh()
-        turned = each._apart([head.device for head in store.heads()])
-        return turned, written(store)
+        each._alone([device for _, device in store.head_rows([row.id for row in store.devices()])])
+        return each.turned, written(store)
 
 
 def copy(fleet: Fleet) -> None:

@@ -108,7 +108,7 @@ def _again_s(store: Store, units: int) -> tuple[float, float]:
     turned, passed, spent = _timed(
         lambda: judge_everyone(context, judge, Rules("other"), now=NOW + 60)
     )
-    if turned != units:
+    if turned != units // 20:
         raise RuntimeError(f"{turned} of {units} units turned")
     return passed, spent
 
@@ -134,7 +134,8 @@ def _report(folder: Path) -> None:
         pipeline = Pipeline(
             store, house.duties(), fleet.POLICY, Results(house.ear_key()), clock=lambda: NOW
         )
-        for number, board in enumerate(boards):
+        # the first report of a process is counted with the next: its board reports twice
+        for number, board in [(0, boards[0]), *enumerate(boards)]:
             board.said["swversion"] = [f"{fleet.VERSION}+{number}"]
             session = pipeline.challenge()
             pipeline.submit(session.session, board.bundle(session.nonce))

@@ -116,7 +116,7 @@ def open_desk(*, turn: bool = True) -> Iterator[Desk]:
         rules = rules_of(digest(policy.packs), policy)
         judged = next(iter(store.judged()), None)
         others = judged is None or judged.rules != rules
-        if turn and _is_ours() and others and store.heads(most=1):
+        if turn and _is_ours() and others and store.last_head():
             if judged is not None:
                 why = "other rules or policy than last time" if any(judged.rules) else _OTHERS
                 click.echo(f"note: {why}: all judged again", err=True)

@@ -1,49 +1,51 @@
-"""Judging everybody by judging one of each kind: the others of its kind follow it.
+"""Judging everybody by judging one of each flock: the others follow it.
 
-What every report moves stands beside a kind, and the clock goes on counting it down: how old the
-last report is, how many came within the hour. The rules over that are asked again for whatever it
-may be now. Who is told something else by them leads a following of its own; who has an approval or
-a waiver of its own, or a past that is not all in its head, is judged apart. So everybody is told
-what it would have been told alone.
+No rule can tell the units of a flock apart at this instant. The clock goes on counting down what is
+counted of their reports, so the rules over that are asked again for whatever it may be by now. Who
+is told something else by them leads others; whose past is not all in its head, or who would be told
+values of its own reports, is judged apart. So everybody is told what it would have been told alone.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Hashable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice, product
+from operator import itemgetter
 from typing import NamedTuple
 
-from ..core.duties import Appraisal, Facts, Subject
+from ..core.duties import Appraisal, Duty, Facts, Subject
 from ..core.verdict import Verdict
-from ..store import Flock, Head, Member, Standing, Told
+from ..store import Course, Flock, Key, Lead, Standing, Subjects, Told, Turned, Window
 from .context import Context
-from .history import DAY, HOUR
 from .judging import Judge
 from .owners import owners
 
-_AT_ONCE = 5000  # units under one commit
+_ROWS = 20_000  # under one commit
+_NAMED = 5000
 _APART = 500  # that are written one by one
 _MOST_VALUES = 64  # that a count may have by now, for all that its unit's head tells
 _MOST_SAID = 200_000
+_ELSE = -1  # no end: it is told something else
+_LAST = "v.last_evidence"
+_RECENT = ("now - v.last_evidence < r.max_evidence_age", "v.last_evidence + r.max_evidence_age")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Ruling:
     """What one of a kind is told, and what stands written of it from then on."""
 
     facts: Facts
     verdict: Verdict
     before: Told
-    after: Told | None = None  # None: it did not come to be written as it was judged
-    kind: bytes = b""
-    changed: str = ""
-    in_own_words: bool = False  # each is told values of its own reports: nobody can follow
+    lead: Lead | None = None  # None: nobody can follow, each is told values of its own reports
 
 
 class _Said(NamedTuple):
     ruling: _Ruling
     until: int | None
+    by_age: bool
 
 
 @dataclass(slots=True)
@@ -59,201 +61,205 @@ class Round:
     context: Context
     judge: Judge
     now: int
+    turned: int = 0
     generation: int = -1
-    own: dict[str, Hashable] = field(default_factory=dict)
+    age: int | None = None
+    own: dict[str, int] = field(default_factory=dict)
+    owning: list[tuple[int, str]] = field(default_factory=list)  # by the rows of their heads
     kinds: dict[Hashable, _Kind] = field(default_factory=dict)
-    said: dict[Hashable, _Said | None] = field(default_factory=dict)
+    said: dict[Key, _Said | None] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        age = self.context.policy.max_evidence_age
+        if age > 0 and all(map(_asks_no_more_than_recent, self.judge.catalogue.duties)):
+            self.age = age
 
     def run(self, devices: Iterable[str] | None = None) -> int:
         """Judge these, or everybody; returns how many turned."""
-        return sum(self._handful(heads) for heads in _handfuls(self.context, devices))
+        for some in self._everybody() if devices is None else self._named(devices):
+            while self.context.store.learn_kinds(some):
+                pass
+            while not self._judge(some):
+                pass
+        return self.turned
 
-    def _handful(self, heads: list[Head]) -> int:
-        turned = self._try(heads)
-        while turned is None:  # the records changed under our hands
-            turned = self._try(self.context.store.heads_of([head.device for head in heads]))
-        return turned
+    def _everybody(self) -> Iterator[Window]:
+        last = self.context.store.last_head()
+        for after in range(0, last, _ROWS):
+            yield Window(self.now, self.age, after, after + _ROWS)
+
+    def _named(self, devices: Iterable[str]) -> Iterator[Window]:
+        left = iter(devices)
+        while some := tuple(islice(left, _NAMED)):
+            yield Window(self.now, self.age, devices=some)
+
+    def _judge(self, window: Window) -> bool:
+        """False: the records changed under our hands, or who was to lead reported meanwhile."""
+        self._begin()
+        window = self._with_own(window)
+        found = self.context.store.flocks(window)
+        firsts = self._firsts(found.flocks)
+        self._lead(firsts)
+        keys = [flock.key for flock in found.flocks]
+        if not all(key in self.said for key in keys):
+            return False
+        courses = {key: course for key in keys if (course := _course(self.said[key]))}
+        followed = self.context.store.follow(
+            window, courses, seen=found.seen, references=self.generation
+        )
+        if followed is None:
+            return False
+        leaders = {flock.device for flock, _ in firsts}
+        self._alone([device for device in followed.apart if device not in leaders])
+        self.turned += followed.turned
+        return True
 
     def _begin(self) -> None:
         generation = self.context.refresh()
+        store = self.context.store
         if generation != self.generation:
-            self.own = owners(self.context.store, self.context.policy, self.now)
+            marks: dict[Hashable, int] = {}
+            found = owners(store, self.context.policy, self.now)
+            self.own = {each: marks.setdefault(own, len(marks)) for each, own in found.items()}
+            self.owning = store.head_rows(list(self.own))
             self.kinds.clear()
             self.said.clear()
         if len(self.said) > _MOST_SAID:
             self.said.clear()
         self.generation = generation
 
-    def _try(self, heads: list[Head]) -> int | None:
-        self._begin()
-        standings = self._standings(heads)
-        firsts: list[tuple[Head, _Ruling]] = []
-        following: list[tuple[Head, _Said]] = []
-        apart: list[str] = []
-        for head in heads:
-            said = self._say(head, standings.get(head.device))
-            if said is None:
-                apart.append(head.device)
-            elif said.ruling.kind or said.ruling.verdict.device != head.device:
-                following.append((head, said))
-            else:
-                firsts.append((head, said.ruling))
-        turned = self._lead(firsts)
-        flocks, others = _flocks(following)
-        followed = self._follow([*_learned(firsts), *flocks])
-        if followed is None:
-            return None
-        return turned + followed + self._apart([*apart, *others])
+    def _with_own(self, window: Window) -> Window:
+        if window.devices is not None:
+            some: Iterable[str] = window.devices
+        else:
+            ends = window.after, window.upto
+            first, end = (bisect_right(self.owning, at, key=itemgetter(0)) for at in ends)
+            some = (device for _, device in self.owning[first:end])
+        return replace(window, own={each: self.own[each] for each in some if each in self.own})
 
-    def _standings(self, heads: list[Head]) -> dict[str, Standing]:
-        """Of those whose kind is unknown, and of one of each that was not met yet."""
-        asked: dict[Hashable, str] = {}
-        for head in heads:
-            if head.kind is None:
-                if head.forks is not None:
-                    asked[head.device] = head.device
-            else:
-                key = head.kind, self.own.get(head.device)
-                if key not in self.kinds:
-                    asked.setdefault(key, head.device)
+    def _firsts(self, flocks: Sequence[Flock]) -> list[tuple[Flock, _Ruling]]:
+        """Those that lead, of the flocks that nothing was said of yet."""
+        new = [flock for flock in flocks if flock.key not in self.said]
+        standings = self._standings(new)
+        firsts = []
+        for flock in new:
+            kind = flock.key[:2]
+            if kind not in self.kinds:
+                standing = standings.get(flock.device)
+                if standing is None or standing.kind != flock.key.kind:
+                    continue  # it is of another by now
+                self.kinds[kind] = _Kind(standing)
+            said = self.said[flock.key] = self._say(flock, self.kinds[kind])
+            if said is not None and said.ruling.verdict.device == flock.device:
+                firsts.append((flock, said.ruling))
+        return firsts
+
+    def _standings(self, flocks: Sequence[Flock]) -> dict[str, Standing]:
+        """Of one of each kind that was not met yet."""
+        unmet = (flock for flock in reversed(flocks) if flock.key[:2] not in self.kinds)
+        asked = {flock.key[:2]: flock.device for flock in unmet}
         return self.context.store.standings(list(asked.values())) if asked else {}
 
-    def _say(self, head: Head, standing: Standing | None) -> _Said | None:
-        """What a unit is told as one of its kind; None: it is judged apart."""
-        kind = head.kind or (standing.kind if standing else None)
-        reports = head.reports if head.seen > self.now - HOUR else 0
-        boots = head.boots if head.seen > self.now - DAY else 0
-        key = kind, self.own.get(head.device)
-        values = *key, head.given, head.skew, reports, boots
-        try:
-            return self.said[values]
-        except KeyError:
-            pass
-        found = None
-        if kind is not None and reports is not None and boots is not None:
-            if key not in self.kinds and standing is not None and standing.kind == kind:
-                self.kinds[key] = _Kind(standing)
-            known = self.kinds.get(key)
-            if known is not None and None not in known.standing.told[:2]:
-                found = self._judged(known, head, reports, boots)
-        self.said[values] = found
-        return found
-
-    def _judged(self, kind: _Kind, head: Head, reports: int, boots: int) -> _Said | None:
+    def _say(self, flock: Flock, kind: _Kind) -> _Said | None:
+        """What a flock is told; None: each of it is judged apart."""
         for ruling in kind.rulings:
-            said = self._agrees(ruling, head, reports, boots)
+            said = self._agrees(ruling, flock.key)
             if said is not None:
                 return said
-        facts = self.context.standing_facts(head.device, now=self.now)
-        if facts is None:
+        facts = self.context.standing_facts(flock.device, now=self.now)
+        if facts is None or None in kind.standing.told[:2]:
+            return None
+        if self.age not in (None, facts.r.max_evidence_age):
             return None
         ruling = _Ruling(facts, self.judge.judge(facts), kind.standing.told)
-        said = self._agrees(ruling, head, reports, boots)
+        said = self._agrees(ruling, flock.key)
         if said is not None:
             kind.rulings.append(ruling)
         return said
 
-    def _agrees(self, ruling: _Ruling, head: Head, reports: int, boots: int) -> _Said | None:
-        """Is a unit told the same, whatever has become of what its head counts?"""
-        hourly = range(1, reports + 1) if reports else (0,)
-        daily = range(boots + 1)
+    def _agrees(self, ruling: _Ruling, key: Key) -> _Said | None:
+        """Is a flock told the same, whatever has become of what is counted of it?"""
+        hourly = range(1, key.reports + 1) if key.reports else (0,)
+        daily = range(key.boots + 1)
         if len(hourly) * len(daily) > _MOST_VALUES:
             return None
-        ends: set[int | None] = set()
-        for in_hour, in_day in product(hourly, daily):
-            seen = ruling.facts.v._replace(
-                last_evidence=head.given,
-                skew_s=head.skew,
-                reconnects_per_h=in_hour,
-                boots_24h=in_day,
-            )
-            verdict = self.judge.still(ruling.facts._replace(v=seen))
-            if verdict is None or verdict.appraisals is not ruling.verdict.appraisals:
-                return None
-            ends.add(verdict.until)
-        return _Said(ruling, ends.pop()) if len(ends) == 1 else None
+        # of all that are recent, the newest and the oldest
+        recent = self.age is not None and key.given == self.now
+        given = (self.now, self.now - (self.age or 0) + 1) if recent else (key.given,)
+        ends = [
+            {self._until(ruling, key, last, *each) for each in product(hourly, daily)}
+            for last in given
+        ]
+        if any(len(found) != 1 or _ELSE in found for found in ends):
+            return None
+        (newest,), (oldest,) = ends[0], ends[-1]
+        # the oldest is too old with the next second, unless age turns nothing
+        return _Said(ruling, newest, recent and oldest == self.now + 1)
 
-    def _lead(self, firsts: Sequence[tuple[Head, _Ruling]]) -> int:
-        """Write what the first of each kind is told, and see what came of it."""
-        if not firsts:
-            return 0
-        store, subjects = self.context.store, self.context.subjects
-        turns = [(head.device, each.verdict, subjects(each.facts)) for head, each in firsts]
-        done = store.turn_all(turns, at=self.now, references=self.generation)
-        devices = [head.device for head, _ in firsts]
-        standings = store.standings(devices)
-        evidence = {head.device: head.evidence for head in store.heads_of(devices)}
-        for (head, ruling), turned in zip(firsts, done, strict=True):
-            standing = standings[head.device]
-            ruling.kind = standing.kind
-            if evidence[head.device] == head.evidence:
-                ruling.after = standing.told
+    def _until(self, ruling: _Ruling, key: Key, last: int, in_hour: int, in_day: int) -> int | None:
+        """Until when what it is told holds, if this is what is counted of it; or `_ELSE`."""
+        seen = ruling.facts.v._replace(
+            last_evidence=last, skew_s=key.skew, reconnects_per_h=in_hour, boots_24h=in_day
+        )
+        verdict = self.judge.still(ruling.facts._replace(v=seen))
+        if verdict is None or verdict.appraisals is not ruling.verdict.appraisals:
+            return _ELSE
+        return verdict.until
+
+    def _lead(self, firsts: Sequence[tuple[Flock, _Ruling]]) -> None:
+        """Write what the first of each flock is told, and see what came of it."""
+        subjects = self.context.subjects
+        done = self._turn([(each.verdict, subjects(each.facts)) for _, each in firsts])
+        standings = self.context.store.standings([flock.device for flock, _ in firsts])
+        for (flock, ruling), turned in zip(firsts, done, strict=True):
+            standing = standings[flock.device]
+            if standing.evidence != flock.evidence:
+                self._forget(ruling)  # it reported meanwhile: another one leads
+                continue
             units = {said.duty: said for said in ruling.verdict.appraisals if _is_own(said)}
             changed = [units[duty] for duty in turned.changed if duty in units]
-            ruling.in_own_words = any(said.live for said in changed)
-            ruling.changed = " ".join(said.duty for said in changed)
-        return sum(turned.moved for turned in done)
+            if not any(said.live for said in changed):
+                words = " ".join(said.duty for said in changed)
+                ruling.lead = Lead(ruling.before, standing.told, standing.kind, words)
 
-    def _follow(self, flocks: Sequence[Flock]) -> int | None:
-        if not flocks:
-            return 0
-        return self.context.store.follow(flocks, at=self.now, references=self.generation)
+    def _forget(self, ruling: _Ruling) -> None:
+        for key in [key for key, said in self.said.items() if said and said.ruling is ruling]:
+            del self.said[key]
+        for kind in self.kinds.values():
+            if ruling in kind.rulings:
+                kind.rulings.remove(ruling)
 
-    def _apart(self, devices: Sequence[str]) -> int:
-        store, turned, left = self.context.store, 0, iter(devices)
-        while some := list(islice(left, _APART)):
-            judged = [(each, self.context.standing_facts(each, now=self.now)) for each in some]
+    def _alone(self, devices: Sequence[str]) -> None:
+        for start in range(0, len(devices), _APART):
+            some = devices[start : start + _APART]
+            facts = (self.context.standing_facts(each, now=self.now) for each in some)
+            said = [(self.judge.judge(each), self.context.subjects(each)) for each in facts if each]
+            self._turn(said)
+
+    def _turn(self, said: Sequence[tuple[Verdict, Subjects]]) -> list[Turned]:
+        done: list[Turned] = []
+        for start in range(0, len(said), _APART):
             turns = [
-                (device, self.judge.judge(facts), self.context.subjects(facts))
-                for device, facts in judged
-                if facts is not None
+                (verdict.device, verdict, subjects)
+                for verdict, subjects in said[start : start + _APART]
             ]
-            done = store.turn_all(turns, at=self.now, references=self.generation)
-            turned += sum(each.moved for each in done)
-        return turned
+            done += self.context.store.turn_all(turns, at=self.now, references=self.generation)
+        self.turned += sum(each.moved for each in done)
+        return done
 
 
-def _handfuls(context: Context, devices: Iterable[str] | None) -> Iterator[list[Head]]:
-    store = context.store
-    if devices is not None:
-        left = iter(devices)
-        while some := list(islice(left, _AT_ONCE)):
-            yield store.heads_of(some)
-        return
-    last = 0
-    while heads := store.heads(after=last, most=_AT_ONCE):
-        yield heads
-        last = heads[-1].row
+def _course(said: _Said | None) -> Course | None:
+    if said is None or said.ruling.lead is None:
+        return None
+    return Course(said.ruling.lead, said.until, said.by_age)
 
 
-def _learned(firsts: Sequence[tuple[Head, _Ruling]]) -> Iterator[Flock]:
-    """Those that led are of the kind that they made."""
-    for head, ruling in firsts:
-        if ruling.after is not None and head.kind != ruling.kind:
-            # what changed of it was written, and its kind forgotten with that
-            kind = head.kind if ruling.after == ruling.before else None
-            member = Member(head.device, head.evidence, kind, ruling.verdict.until)
-            yield Flock(ruling.after, ruling.after, ruling.kind, "", (member,))
-
-
-def _flocks(following: Sequence[tuple[Head, _Said]]) -> tuple[list[Flock], list[str]]:
-    """Who follows whom, of those for whom anything changes; and who cannot follow."""
-    members: dict[int, list[Member]] = {}
-    rulings: dict[int, _Ruling] = {}
-    apart = []
-    for head, (ruling, until) in following:
-        if ruling.after is None or ruling.in_own_words:
-            apart.append(head.device)
-        elif head.kind != ruling.kind or head.until != until:
-            member = Member(head.device, head.evidence, head.kind, until)
-            members.setdefault(id(ruling), []).append(member)
-            rulings[id(ruling)] = ruling
-    flocks = [
-        Flock(ruling.before, ruling.after, ruling.kind, ruling.changed, members[ident])
-        for ident, ruling in rulings.items()
-        if ruling.after is not None
-    ]
-    return flocks, apart
+def _asks_no_more_than_recent(duty: Duty) -> bool:
+    """Does it ask of the last report only whether it is too old, and tell when it will be?"""
+    if _LAST not in duty.names:
+        return True
+    elsewhere = f"{duty.when_text} {duty.fresh_text}"
+    return (duty.ok_text, duty.turns_text) == _RECENT and _LAST not in elsewhere
 
 
 def _is_own(said: Appraisal) -> bool:

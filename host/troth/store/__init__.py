@@ -2,8 +2,10 @@
 
 from .changes import Accepted, Count, Recorded, Refused, Spent, Subjects
 from .engine import StoreUnavailable
-from .following import Flock, Member
-from .kinds import Head, Standing, Told
+from .flocks import Flock, Key, Window
+from .following import Course, Lead
+from .intervals import Turned
+from .kinds import Standing, Told
 from .rows import (
     AuditRow,
     BaselineRow,
@@ -34,16 +36,17 @@ __all__ = [
     "BaselineRow",
     "ChallengeRow",
     "Count",
+    "Course",
     "DeviceRow",
     "EvidenceRow",
     "FeedRow",
     "Flock",
-    "Head",
     "IncidentRow",
     "IntervalRow",
     "JudgedRow",
+    "Key",
     "KeyRow",
-    "Member",
+    "Lead",
     "ProvisioningRow",
     "Recorded",
     "Refused",
@@ -60,6 +63,8 @@ __all__ = [
     "StoreUnavailable",
     "Subjects",
     "Told",
+    "Turned",
     "WaiverEnd",
     "WaiverRow",
+    "Window",
 ]

@@ -1,119 +1,133 @@
-"""Units of one kind follow the one that was judged: the same sheet, the same state, an event each.
+"""Who is like one that was judged follows it: the same sheet, the same state, an event each.
 
-Written table by table, a handful of statements for a thousand units. Whoever is another than when
-the kind was read follows nobody.
+Written table by table by the database itself, as everybody stands when it is written: whoever is
+another by then, or is like nobody, follows nobody and is named.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from sqlalchemy import text
 from sqlalchemy.engine import Connection
 
-from . import audit, registry, schema
-from .bulk import Row, ask, each, insert_rows
+from . import audit, registry
+from .flocks import BOOTS, GIVEN, JOIN_OWN, OWN, REPORTS, Key, Window
 from .kinds import Told
-from .memory import HOLDING, STATE, Memory
+from .memory import Memory
 
-_OPEN = (
-    "SELECT h.device, h.evidence, h.kind, o.id, o.since, s.id, s.since, "
-    "o.sheet, s.state, s.duty_set, s.failing, s.subjects "
-    "FROM (VALUES {values}) AS v JOIN heads AS h ON h.device = v.column1 "
-    'LEFT JOIN holdings AS o ON o.device = h.device AND o."to" IS NULL '
-    'LEFT JOIN states AS s ON s.device = h.device AND s."to" IS NULL'
+_TABLES = (
+    "CREATE TEMP TABLE IF NOT EXISTS told (id INTEGER PRIMARY KEY, kind, own, given, skew, "
+    "reports, boots, until, by_age, becomes, sheet, state, duty_set, failing, subjects)",
+    "CREATE INDEX IF NOT EXISTS temp.told_to ON told (kind, given, reports, boots, skew, own)",
+    "CREATE TEMP TABLE IF NOT EXISTS moving (head INTEGER PRIMARY KEY, device, told, until, "
+    "holding, held, standing, stood)",
+    "DELETE FROM temp.told",
+    "DELETE FROM temp.moving",
 )
-_CLOSE = 'UPDATE {table} SET "to" = v.column2 FROM (VALUES {{values}}) AS v WHERE id = v.column1'
-_MOVE_HEAD = (
-    "UPDATE heads SET until = v.column2, kind = v.column3 FROM (VALUES {values}) AS v "
-    "WHERE heads.device = v.column1"
+_TELL = f"INSERT INTO temp.told VALUES ({', '.join('?' * 15)})"  # noqa: S608  our own words
+_UNTIL = "CASE WHEN told.by_age THEN min(told.until, heads.given + :age) ELSE told.until END"
+_MOVE = (
+    f"INSERT INTO temp.moving {OWN} SELECT heads.rowid, heads.device, told.id, {_UNTIL}, "  # noqa: S608  our own words
+    "holdings.id, max(holdings.since, :now), states.id, max(states.since, :now) "
+    f"FROM heads {JOIN_OWN} LEFT JOIN temp.told ON told.kind = heads.kind AND told.given = {GIVEN} "
+    f"AND told.reports = {REPORTS} AND told.boots = {BOOTS} "
+    "AND told.skew IS heads.skew AND told.own IS own.mark "
+    "LEFT JOIN holdings ON told.becomes IS NOT NULL AND holdings.device = heads.device "
+    'AND holdings."to" IS NULL '
+    "LEFT JOIN states ON told.becomes IS NOT NULL AND states.device = heads.device "
+    'AND states."to" IS NULL '
+    "WHERE {where} AND heads.evidence <= :seen "
+    f"AND (told.id IS NULL OR told.becomes IS NOT NULL OR heads.until IS NOT {_UNTIL})"
 )
-_MOVE_END = (
-    "UPDATE heads SET until = v.column2 FROM (VALUES {values}) AS v "
-    "WHERE heads.device = v.column1 AND heads.evidence = v.column3 AND heads.kind = v.column4"
+_APART = "SELECT device FROM temp.moving WHERE told IS NULL ORDER BY head"
+_MOVED = "FROM temp.moving AS m JOIN temp.told AS t ON t.id = m.told"
+_TURNED = f"SELECT m.device, t.id {_MOVED} WHERE t.becomes IS NOT NULL ORDER BY m.head"
+_HEADS = (
+    f"UPDATE heads SET until = m.until, kind = coalesce(t.becomes, heads.kind) {_MOVED} "  # noqa: S608  our own words
+    "WHERE heads.rowid = +m.head"  # heads by what moves, never all of them one by one
+)
+_INTERVALS = (
+    f'UPDATE holdings SET "to" = m.held {_MOVED} '  # noqa: S608  our own words
+    "WHERE holdings.id = m.holding AND t.sheet IS NOT NULL",
+    f"INSERT INTO holdings (device, sheet, since) SELECT m.device, t.sheet, m.held {_MOVED} "
+    "WHERE t.sheet IS NOT NULL ORDER BY m.head",
+    f'UPDATE states SET "to" = m.stood {_MOVED} '  # noqa: S608  our own words
+    "WHERE states.id = m.standing AND t.state IS NOT NULL",
+    "INSERT INTO states (device, state, duty_set, failing, subjects, since) SELECT m.device, "
+    f"t.state, t.duty_set, t.failing, t.subjects, m.stood {_MOVED} "
+    "WHERE t.state IS NOT NULL ORDER BY m.head",
 )
 
 
-class Member(NamedTuple):
-    """A unit as it was when its kind was read."""
-
-    device: str
-    evidence: int
-    kind: bytes | None
-    until: int | None  # of what it is told now
-
-
-class Flock(NamedTuple):
-    """Units of one kind that are told the same."""
+class Lead(NamedTuple):
+    """What the one that was judged stood as, and what stands written of it now."""
 
     before: Told
     after: Told
-    kind: bytes  # that they are of afterwards
+    kind: bytes  # that it is of now
     changed: str  # duties, as the event names them
-    members: Sequence[Member]
 
 
-@dataclass(slots=True)
-class _Pages:
-    """Rows of one interval table that end, and rows that begin."""
+class Course(NamedTuple):
+    """Whom a flock follows, and until when that holds."""
 
-    next: int
-    closing: list[Row] = field(default_factory=list)
-    opening: list[Row] = field(default_factory=list)
+    lead: Lead
+    until: int | None
+    by_age: bool  # or until its last report is too old, if that is sooner
 
-    def turn(self, conn: Connection, table: str) -> None:
-        each(conn, _CLOSE.format(table=table), self.closing)
-        insert_rows(conn, schema.metadata.tables[table], self.opening)
+
+class Followed(NamedTuple):
+    turned: int
+    apart: tuple[str, ...]
 
 
 def follow(
-    conn: Connection, flocks: Sequence[Flock], memory: Memory, *, at: int, references: int
-) -> int | None:
-    """Returns how many turned; None: the records are others by now, and nothing was written."""
+    conn: Connection,
+    window: Window,
+    courses: Mapping[Key, Course],
+    memory: Memory,
+    *,
+    seen: int,
+    references: int,
+) -> Followed | None:
+    """Everybody in a window but who reported since; None: the records are others by now."""
     if registry.generation(conn) != references:
         return None
-    numbers = memory.begin(conn)
-    holdings, states = _Pages(numbers[HOLDING]), _Pages(numbers[STATE])
-    heads: list[Row] = []
-    ends: list[Row] = []
-    leaves: list[audit.Leaf] = []
-    for flock in flocks:
-        still = [m for m in flock.members if flock.before == flock.after and m.kind == flock.kind]
-        ends += [(m.device, m.until, m.evidence, m.kind) for m in still]
-        others = {m.device: m for m in flock.members if m.kind != flock.kind}
-        for row in ask(conn, _OPEN, [(device,) for device in others]):
-            member, now = others[row[0]], Told(*row[7:])
-            if row[1:3] != (member.evidence, member.kind) or now != flock.before:
-                continue
-            heads.append((member.device, member.until, flock.kind))
-            if now == flock.after:
-                continue
-            _turn(holdings, states, row, flock.after, at)
-            leaves.append((at, "clock", "verdict.turned", member.device, _words(flock)))
-            memory.drop(member.device)
-    holdings.turn(conn, "holdings")
-    states.turn(conn, "states")
-    each(conn, _MOVE_HEAD, heads)
-    each(conn, _MOVE_END, ends)
+    for statement in _TABLES:
+        conn.exec_driver_sql(statement)
+    told = [_told(number, *each) for number, each in enumerate(courses.items())]
+    if told:
+        conn.exec_driver_sql(_TELL, told)
+    conn.execute(text(_MOVE.format(where=window.where)), {**window.values, "seen": seen})
+    apart = tuple(conn.exec_driver_sql(_APART).scalars())
+    turned = conn.exec_driver_sql(_TURNED).all()
+    conn.exec_driver_sql(_HEADS)
+    if turned:
+        _turn(conn, turned, [_words(each.lead) for each in courses.values()], memory, window.now)
+    return Followed(len(turned), apart)
+
+
+def _turn(
+    conn: Connection, turned: Sequence[tuple[str, int]], words: list[str], memory: Memory, at: int
+) -> None:
+    for statement in _INTERVALS:
+        conn.exec_driver_sql(statement)
+    memory.numbers = None
+    for device, _ in turned:
+        memory.drop(device)
+    leaves = [(at, "clock", "verdict.turned", device, words[number]) for device, number in turned]
     audit.append_many(conn, leaves)
-    numbers[HOLDING], numbers[STATE] = holdings.next, states.next
-    return len(leaves)
 
 
-def _turn(holdings: _Pages, states: _Pages, row: Row, after: Told, at: int) -> None:
-    device, _, _, holding, held, state, stood = row[:7]
-    if row[7] != after.sheet:
-        since = max(at, held)
-        holdings.closing.append((holding, since))
-        holdings.opening.append((holdings.next, device, after.sheet, None, since, None))
-        holdings.next += 1
-    if row[8:] != after[1:]:
-        since = max(at, stood)
-        states.closing.append((state, since))
-        states.opening.append((states.next, device, *after[1:], None, since, None))
-        states.next += 1
+def _told(number: int, key: Key, course: Course) -> tuple[object, ...]:
+    before, after, kind, _ = course.lead
+    becomes = None if before == after else kind
+    sheet = None if before.sheet == after.sheet else after.sheet
+    state = after[1:] if before[1:] != after[1:] else (None,) * 4
+    return (number, *key, course.until, course.by_age, becomes, sheet, *state)
 
 
-def _words(flock: Flock) -> str:
-    return f"{flock.after.state} {flock.changed}".strip()
+def _words(lead: Lead) -> str:
+    return f"{lead.after.state} {lead.changed}".strip()

@@ -8,41 +8,26 @@ asked for.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, select
+from sqlalchemy import ColumnElement, and_, func, literal_column, select, text
 from sqlalchemy.engine import Connection
 
 from . import schema
 from .bulk import each
+from .flocks import Window
 
 _heads, _devices, _keys = schema.heads, schema.devices, schema.keys
 _lines, _holdings, _states = schema.provisionings, schema.holdings, schema.states
 _FORGET = "UPDATE heads SET {what} FROM (VALUES {{values}}) AS v WHERE heads.device = v.column1"
-_ROW: ColumnElement[Any] = literal_column(
-    "heads.rowid"
-)  # in the order in which the units first reported
+_LEARN = _FORGET.format(what="kind = v.column2")
+_ROW: ColumnElement[Any] = literal_column("heads.rowid")
 # what tells units apart and no rule asks; a waiver may, and so may the grace after enrolment
 NAMES = ("id", "name", "ueid", "mac", "site", "tags", "created")
-
-
-class Head(NamedTuple):
-    """What every report of a unit moves."""
-
-    row: int
-    device: str
-    evidence: int
-    seen: int
-    until: int | None
-    given: int | None
-    skew: int | None
-    forks: int | None  # None: only its whole history tells what was counted
-    reports: int | None
-    boots: int | None
-    kind: bytes | None
 
 
 class Told(NamedTuple):
@@ -60,42 +45,43 @@ class Standing(NamedTuple):
 
     facts: tuple[Any, ...]
     told: Told
+    evidence: int  # its last, which is not in it
 
     @property
     def kind(self) -> bytes:
-        return _digest(self)
+        return _digest(self.facts, self.told)
 
 
 @lru_cache(maxsize=4096)
-def _digest(standing: Standing) -> bytes:
-    return sha256(repr(tuple(standing)).encode()).digest()[:16]
+def _digest(facts: tuple[Any, ...], told: Told) -> bytes:
+    return sha256(repr((facts, told)).encode()).digest()[:16]
 
 
-def heads(conn: Connection, after: int, most: int) -> list[Head]:
-    """The next ones, in an order that no report changes."""
-    asked = _heads_select().where(after < _ROW).order_by(_ROW).limit(most)
-    return [Head(*row) for row in conn.execute(asked)]
+def last(conn: Connection) -> int:
+    """The last row of `heads`; they are in the order in which the units first reported."""
+    return conn.execute(select(func.max(_ROW)).select_from(_heads)).scalar() or 0
 
 
-def heads_of(conn: Connection, devices: Iterable[str]) -> list[Head]:
-    asked = _heads_select().where(_heads.c.device.in_(devices)).order_by(_ROW)
-    return [Head(*row) for row in conn.execute(asked)]
+def rows(conn: Connection, devices: Iterable[str]) -> list[tuple[int, str]]:
+    """Those of them that ever reported, each by its row of `heads`."""
+    named = text("heads.device IN (SELECT value FROM json_each(:devices))")
+    asked = select(_ROW, _heads.c.device).where(named).order_by(_ROW)
+    found = conn.execute(asked, {"devices": json.dumps(list(devices))})
+    return [(row, device) for row, device in found]
+
+
+def learn(conn: Connection, window: Window, most: int) -> bool:
+    """Work out of what kind those are of whom it is not known; are there perhaps more?"""
+    unknown = (_heads.c.kind.is_(None), _heads.c.forks.is_not(None), text(window.where))
+    asked = _standings().where(*unknown, _holdings.c.id.is_not(None), _states.c.id.is_not(None))
+    found = _read(conn.execute(asked.limit(most), window.values))
+    each(conn, _LEARN, [(device, standing.kind) for device, standing in found.items()])
+    return len(found) == most
 
 
 def standings(conn: Connection, devices: Iterable[str]) -> dict[str, Standing]:
     """What makes their kinds, as it is written now."""
-    facts, told = _facts(), _told()
-    asked = (
-        select(_heads.c.device, *facts, *told)
-        .join(_devices, _devices.c.id == _heads.c.device)
-        .outerjoin(_holdings, _open(_holdings))
-        .outerjoin(_states, _open(_states))
-        .where(_heads.c.device.in_(devices))
-    )
-    found = {}
-    for device, *row in conn.execute(asked):
-        found[device] = Standing(tuple(row[: len(facts)]), Told(*row[len(facts) :]))
-    return found
+    return _read(conn.execute(_standings().where(_heads.c.device.in_(devices))))
 
 
 def forget(conn: Connection, devices: Iterable[str]) -> None:
@@ -108,8 +94,18 @@ def recount(conn: Connection, devices: Sequence[str]) -> None:
     each(conn, _FORGET.format(what="kind = NULL, forks = NULL"), [(device,) for device in devices])
 
 
-def _heads_select() -> Any:
-    return select(_ROW, *(_heads.c[name] for name in Head._fields[1:]))
+def _standings() -> Any:
+    return (
+        select(_heads.c.device, _heads.c.evidence, *_told(), *_facts())
+        .join(_devices, _devices.c.id == _heads.c.device)
+        .outerjoin(_holdings, _open(_holdings))
+        .outerjoin(_states, _open(_states))
+    )
+
+
+def _read(rows: Iterable[Any]) -> dict[str, Standing]:
+    told = 2 + len(Told._fields)
+    return {row[0]: Standing(tuple(row[told:]), Told(*row[2:told]), row[1]) for row in rows}
 
 
 def _facts() -> list[ColumnElement[Any]]:

@@ -20,6 +20,7 @@ from . import (
     extract,
     feeds,
     fleet,
+    flocks,
     judged,
     kinds,
     references,
@@ -309,13 +310,17 @@ class Reading:
         """Devices whose written answers the clock has outrun."""
         return self._read(lambda conn: timeline.due(conn, now))
 
-    def heads(self, *, after: int = 0, most: int = 5000) -> list[kinds.Head]:
-        """What every report moves, unit by unit, from a row of it on."""
-        return self._read(lambda conn: kinds.heads(conn, after, most))
+    def last_head(self) -> int:
+        """The last row of what every report moves; 0: nobody ever reported."""
+        return self._read(kinds.last)
 
-    def heads_of(self, devices: Sequence[str]) -> list[kinds.Head]:
-        """The same of these units."""
-        return self._read(lambda conn: kinds.heads_of(conn, devices))
+    def head_rows(self, devices: Sequence[str]) -> list[tuple[int, str]]:
+        """Those of these units that ever reported, by their row, in its order."""
+        return self._read(lambda conn: kinds.rows(conn, devices))
+
+    def flocks(self, window: flocks.Window) -> flocks.Found:
+        """Who can be judged as one, and what they have in common."""
+        return self._read(lambda conn: flocks.find(conn, window))
 
     def standings(self, devices: Sequence[str]) -> dict[str, kinds.Standing]:
         """What makes the kinds of these units."""

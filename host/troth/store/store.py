@@ -6,7 +6,7 @@ what waits into one durable commit. Nothing here judges.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from functools import partial
 from typing import TypeVar
@@ -24,9 +24,11 @@ from . import (
     evidence,
     extract,
     feeds,
+    flocks,
     following,
     intervals,
     judged,
+    kinds,
     references,
     registry,
     waivers,
@@ -307,10 +309,23 @@ class Store(Reading):
 
         return self._write(write)
 
-    def follow(self, flocks: Sequence[following.Flock], *, at: int, references: int) -> int | None:
-        """Tell many what one of their kind was told; None: the records are others by now."""
+    def learn_kinds(self, window: flocks.Window, *, most: int = 2000) -> bool:
+        """Work out of what kind some are of whom it is not known; False: those were all."""
+        return self._write(lambda conn: kinds.learn(conn, window, most))
+
+    def follow(
+        self,
+        window: flocks.Window,
+        courses: Mapping[flocks.Key, following.Course],
+        *,
+        seen: int,
+        references: int,
+    ) -> following.Followed | None:
+        """Tell flocks what one of each was told; None: the records are others by now."""
         return self._write(
-            lambda conn: following.follow(conn, flocks, self._memory, at=at, references=references)
+            lambda conn: following.follow(
+                conn, window, courses, self._memory, seen=seen, references=references
+            )
         )
 
     def put_in(self, rows: extract.Rows) -> None:
