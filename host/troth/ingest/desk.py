@@ -1,8 +1,9 @@
 """Between the event loop and the disk: messages are taken in handfuls, one durable commit each.
 
-Who comes alone is served at once. While the writer puts one handful on disk the next one gathers,
-so that the busier it gets the less each commit costs. Nobody is answered before that commit
-(SCALE 7). The arithmetic between the parts of the pipeline may be another process's.
+Who comes alone is served at once. While one handful is under way the next one gathers, and what
+is drafted waits for what will be in a moment, so that the busier it gets the less each commit
+costs. Nobody is answered before that commit (SCALE 7). The arithmetic between the parts of the
+pipeline may be another process's.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from .outcomes import NotTaken, Outcome
 from .pipeline import Pipeline
 from .steps import Message, Prepared, Sent, Stage
 
-HANDFUL = 32  # examined in one go, for the loop must not be deaf for long
+HANDFUL = 64  # examined in one go, for the loop must not be deaf for long
+TOGETHER = 128  # under one commit: more would make it little cheaper, and keep them waiting
 MOST_WAITING = 4096
-MOST_UNDER_WAY = 8  # handfuls: what they ask for fits into the wire to another process
+MOST_ASKED = 4  # handfuls: what they ask for fits into the wire to another process
 
 Said = tuple[Message | Sent, Outcome | Exception, float]  # and since when it waited
 Told = Callable[[Sequence[Said]], None]
@@ -47,7 +49,8 @@ class Desk:
         self._waiting: deque[_Waits] = deque()
         self._unanswered = 0
         self._called = False
-        self._under_way = 0  # handfuls that were taken and are not answered
+        self._asked = 0  # handfuls that are with the arithmetic
+        self._drafted: list[tuple[Sequence[_Waits], Prepared]] = []
 
     def submit(self, message: Message | Sent, end: End) -> None:
         """Call `end` with the outcome, or with why there is none: NotTaken, StoreUnavailable."""
@@ -63,8 +66,9 @@ class Desk:
         self._arithmetic.close()
 
     def _call(self) -> None:
-        enough = len(self._waiting) >= (HANDFUL if self._under_way else 1)
-        if enough and not self._called and self._under_way < MOST_UNDER_WAY:
+        busy = self._unanswered > len(self._waiting)
+        enough = len(self._waiting) >= (HANDFUL if busy else 1)
+        if enough and not self._called and self._asked < MOST_ASKED:
             self._called = True
             self._loop.call_soon(self._take)
 
@@ -72,21 +76,33 @@ class Desk:
         self._called = False
         count = min(HANDFUL, len(self._waiting))
         taken = [self._waiting.popleft() for _ in range(count)]
-        self._under_way += 1
         try:
             read = self._pipeline.read([message for message, _, _ in taken])
         except Exception as err:  # our own fault, before anything was looked at
             self._answer(taken, [err] * count)
         else:
+            self._asked += 1
             self._arithmetic.check(read.asks, partial(self._weigh, taken, read))
         self._call()
 
     def _weigh(self, taken: Sequence[_Waits], read: Stage, holds: Sequence[bool]) -> None:
         weighed = self._pipeline.weigh(read, holds)
-        self._arithmetic.sign(weighed.asks, partial(self._record, taken, weighed))
+        self._arithmetic.sign(weighed.asks, partial(self._draft, taken, weighed))
 
-    def _record(self, taken: Sequence[_Waits], weighed: Stage, signatures: Sequence[bytes]) -> None:
-        prepared = self._pipeline.draft(weighed, signatures)
+    def _draft(self, taken: Sequence[_Waits], weighed: Stage, signatures: Sequence[bytes]) -> None:
+        self._asked -= 1
+        self._drafted.append((taken, self._pipeline.draft(weighed, signatures)))
+        if not self._asked or sum(len(some) for some, _ in self._drafted) >= TOGETHER:
+            self._record()
+        self._call()
+
+    def _record(self) -> None:
+        drafted, self._drafted = self._drafted, []
+        taken = [each for some, _ in drafted for each in some]
+        prepared = Prepared(
+            [end for _, some in drafted for end in some.ends],
+            [change for _, some in drafted for change in some.changes],
+        )
         if not prepared.changes:
             self._answer(taken, self._pipeline.conclude(prepared, ()))
             return
@@ -112,7 +128,6 @@ class Desk:
             self._answer(taken, self._pipeline.conclude(prepared, done.result()))
 
     def _answer(self, taken: Sequence[_Waits], outcomes: Sequence[Outcome | Exception]) -> None:
-        self._under_way -= 1
         self._unanswered -= len(taken)
         self._told([(each[0], out, each[2]) for each, out in zip(taken, outcomes, strict=True)])
         for (_, end, _), outcome in zip(taken, outcomes, strict=True):

@@ -14,6 +14,7 @@ from .bulk import insert_rows
 from .rows import AuditRow
 
 _START = bytes(32)
+_spelled = json.JSONEncoder().encode
 _table = schema.audit
 
 Head = tuple[int, bytes]  # the last leaf's id and digest
@@ -65,4 +66,7 @@ def breaks(conn: Connection) -> tuple[int, ...]:
 
 
 def _digest(before: bytes, ident: int, leaf: Leaf) -> bytes:
-    return hashlib.sha256(before + json.dumps([ident, *leaf]).encode()).digest()
+    at, *words = leaf
+    # as JSON spells the list; asked for the list it would cost five times as much
+    said = f"[{ident}, {at}, {', '.join(map(_spelled, words))}]"
+    return hashlib.sha256(before + said.encode()).digest()

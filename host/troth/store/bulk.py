@@ -4,7 +4,7 @@ statement per row would wait for the interpreter once per row; here it waits onc
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import chain
 from typing import Any
@@ -13,7 +13,8 @@ from sqlalchemy import Table
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError
 
-ROWS = 64  # in one statement
+ROWS = 128  # in one statement
+STEP = 32  # more rows than these come in multiples of them, so that few statements are met again
 STATEMENTS = 1024  # kept prepared: one for each number of rows, of each kind
 
 Row = tuple[Any, ...]
@@ -27,17 +28,23 @@ def insert_rows(conn: Connection, table: Table, rows: Sequence[Row], tail: str =
 
 def each(conn: Connection, statement: str, rows: Sequence[Row]) -> None:
     """Run a statement with its `{values}` spelled out, for as many rows at once as are allowed."""
-    for start in range(0, len(rows), ROWS):
-        some = rows[start : start + ROWS]
+    for some in _parts(rows):
         _run(conn, _spelled(statement, len(some), len(some[0])), some)
 
 
 def ask(conn: Connection, question: str, rows: Sequence[Row]) -> Iterable[Any]:
     """All answers to a question over `{values}`."""
-    for start in range(0, len(rows), ROWS):
-        some = rows[start : start + ROWS]
+    for some in _parts(rows):
         sql = _spelled(question, len(some), len(some[0]))
         yield from _run(conn, sql, some).fetchall()
+
+
+def _parts(rows: Sequence[Row]) -> Iterator[Sequence[Row]]:
+    start = 0
+    while left := min(len(rows) - start, ROWS):
+        count = left if left < STEP else left - left % STEP
+        yield rows[start : start + count]
+        start += count
 
 
 def _run(conn: Connection, sql: str, rows: Sequence[Row]) -> Any:

@@ -88,7 +88,8 @@ class _Transaction:
     """One gathering of outcomes: decided row by row, written table by table."""
 
     conn: Connection
-    spent: dict[str, Spent]  # sessions that are not open (any more)
+    # sessions that are not open (any more), some only since a change that came before
+    spent: dict[str, Spent | Accepted | Refused]
     answers: intervals.Changes
     order: epochs.Order
     next_evidence: int
@@ -135,11 +136,11 @@ class _Transaction:
 
     def _one(self, change: Accepted | Refused) -> Recorded | Spent:
         if change.session is not None:
-            before = self.spent.get(change.session)
-            if before is not None:
-                return before
+            gone = self.spent.get(change.session)
+            if gone is not None:
+                return Spent(gone.spent_by, gone.answer)
             at = change.received if isinstance(change, Accepted) else change.at
-            self.spent[change.session] = Spent(change.spent_by, change.answer)
+            self.spent[change.session] = change
             self.spending.append((change.session, at, change.spent_by, change.answer))
         elif isinstance(change, Accepted):
             before = self.order.before(change)
@@ -170,9 +171,9 @@ class _Transaction:
                 token.boot_count,
                 token.boot_seed,
                 token.issued_at,
-                verdict.state.value,
+                str(verdict.state),
                 token.counter,
-                "late" if late else change.freshness.value,
+                "late" if late else str(change.freshness),
                 change.given,
             )
         )
@@ -230,7 +231,7 @@ class _Transaction:
         return Recorded(ident)
 
 
-def _not_open(conn: Connection, sessions: list[str]) -> dict[str, Spent]:
+def _not_open(conn: Connection, sessions: list[str]) -> dict[str, Spent | Accepted | Refused]:
     """Of these sessions those that are spent, by what, and those that are none of ours."""
     asked = [(session,) for session in sessions]
     return {name: Spent(by, answer) for name, by, answer in ask(conn, _NOT_OPEN, asked)}
