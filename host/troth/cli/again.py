@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 def judge_again(settings: Settings, store: Store, now: int, *models: str) -> int:
     """Every unit of these models that ever reported; of all models when none is named."""
     from ..catalogue import bundled
+    from ..core.waiver import Scope
     from ..fleet.clock import rejudge
     from ..fleet.context import Context
     from ..fleet.judging import Judge
 
-    states = store.states()
-    touched = [row.id for row in store.devices() if not models or row.model in models]
-    touched = [device for device in touched if device in states]
-    if not touched:
+    if not store.last_head():
         return 0
+    ours = [each for model in models for each in store.of_scope(Scope.MODEL, model)]
+    touched = ours if models else None
     context = Context(store, settings.policy)
     return rejudge(context, Judge(bundled(settings.policy.packs)), touched, now=now)

@@ -164,9 +164,8 @@ def _judge_again(settings: Settings, store: Store, waiver: Waiver, now: int) -> 
     from ..fleet.judging import Judge
 
     context = Context(store, settings.policy)
-    context.refresh()
-    known = ((device, context.unit(device)) for device in store.states())
-    touched = [device for device, unit in known if unit and waiver.is_for(unit)]
+    everybody = waiver.scope is Scope.ALL
+    touched = None if everybody else store.of_scope(waiver.scope, waiver.subject)
     rejudge(context, Judge(bundled(settings.policy.packs)), touched, now=now)
 
 
