@@ -254,6 +254,7 @@ def test_the_loader_refuses_with_code_file_and_line(
         load(_with(tmp_path, GOOD.replace(old, new)))
     assert caught.value.code == code
     assert caught.value.what.startswith(f"demo.duty.yaml:{line}: ")
+    assert caught.value.fix
 
 
 def test_a_reference_may_count_for_less_long_than_its_regime(tmp_path: Path) -> None:

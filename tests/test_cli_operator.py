@@ -278,6 +278,7 @@ def test_verify_judges_any_bytes(home: Home, name, change, more, code, exit_code
     assert done.returncode == exit_code
     if exit_code == 4:
         assert found["outcome"] == "rejected"
+        assert found["fix"]
         assert found["state"] is None
         assert found["duties"] == {}
     if code:

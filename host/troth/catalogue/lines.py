@@ -11,6 +11,25 @@ import yaml
 
 from ..trouble import Trouble
 
+# what to do about a flaw that does not say so itself
+REMEDIES = {
+    "duty.file": "edit the line",
+    "duty.field": "see the table of fields in the catalogue's README",
+    "duty.party": "name one of the parties",
+    "duty.subject": "unit, release, model or maker",
+    "duty.owed": "use a word of the party rule",
+    "duty.reference": "see `troth regime show REGIME` for what there is",
+    "duty.makers-law": "make it informative, and let the duty support it",
+    "duty.expression": "keep to the small language of rules",
+    "duty.unknown-name": "use a name of claims.yaml",
+    "duty.type": "give it the type of the claim",
+    "duty.tests": "add a test for each outcome that it names",
+    "duty.vacuous": "guard it with size() > 0, and ask only lists that cannot leave anything out",
+    "regime.field": "edit the line",
+    "regime.provisions": "edit the line",
+    "regime.coverage": "let a duty answer it, or say under uncovered why none does",
+}
+
 Tell = Callable[[Trouble], None]
 
 _BOOLS = dict.fromkeys(("yes", "on", "true"), "true") | dict.fromkeys(
@@ -33,8 +52,7 @@ class Table(dict[str, Any]):
 
     def refuse(self, code: str, what: str, key: str = "", *, fix: str = "") -> Trouble:
         """The complaint about this key, ready to raise."""
-        line = self.lines.get(key, self.line)
-        return Trouble(code, f"{self.path.name}:{line}: {what}", why=f"{self.path}:{line}", fix=fix)
+        return _trouble(code, self.path, self.lines.get(key, self.line), what, fix)
 
 
 def read(path: Path, tell: Tell | None = None, *, until: str = "") -> Table:
@@ -79,7 +97,12 @@ def anchors(path: Path) -> Iterator[Trouble]:
 
 
 def _refuse(path: Path, line: int, what: str) -> Trouble:
-    return Trouble("duty.file", f"{path.name}:{line}: {what}", why=f"{path}:{line}")
+    return _trouble("duty.file", path, line, what)
+
+
+def _trouble(code: str, path: Path, line: int, what: str, fix: str = "") -> Trouble:
+    fix = fix or REMEDIES.get(code, "edit the line")
+    return Trouble(code, f"{path.name}:{line}: {what}", why=f"{path}:{line}", fix=fix)
 
 
 class _Reader:

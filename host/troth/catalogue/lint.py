@@ -18,29 +18,10 @@ from .coverage import coverage
 from .desk import Desk
 from .dutyfile import DutyFile, flaws, read_duty
 from .engine import Engine
-from .lines import Table
+from .lines import REMEDIES, Table
 from .loader import HERE, KINDS, shadows
 from .provisionfile import Provisions, read_provisions
 from .regimefile import build_regime, read_header
-
-# what to do about a flaw that does not say so itself
-REMEDIES = {
-    "duty.file": "edit the line",
-    "duty.field": "see the table of fields in the catalogue's README",
-    "duty.party": "name one of the parties",
-    "duty.subject": "unit, release, model or maker",
-    "duty.owed": "use a word of the party rule",
-    "duty.reference": "see `troth regime show REGIME` for what there is",
-    "duty.makers-law": "make it informative, and let the duty support it",
-    "duty.expression": "keep to the small language of rules",
-    "duty.unknown-name": "use a name of claims.yaml",
-    "duty.type": "give it the type of the claim",
-    "duty.tests": "add a test for each outcome that it names",
-    "duty.vacuous": "guard it with size() > 0, and ask only lists that cannot leave anything out",
-    "regime.field": "edit the line",
-    "regime.provisions": "edit the line",
-    "regime.coverage": "let a duty answer it, or say under uncovered why none does",
-}
 
 
 @dataclass(frozen=True, slots=True)

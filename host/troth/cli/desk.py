@@ -117,10 +117,11 @@ def open_desk(*, turn: bool = True) -> Iterator[Desk]:
         judged = next(iter(store.judged()), None)
         others = judged is None or judged.rules != rules
         if turn and _is_ours() and others and store.last_head():
+            judge = Judge(desk.catalogue)  # first: a pack may be refused
             if judged is not None:
                 why = "other rules or policy than last time" if any(judged.rules) else _OTHERS
                 click.echo(f"note: {why}: all judged again", err=True)
-            judge_everyone(context, Judge(desk.catalogue), rules, now=now)
+            judge_everyone(context, judge, rules, now=now)
         elif turn and is_due(context, now):
             advance(context, Judge(desk.catalogue), now=now)
         yield desk

@@ -290,6 +290,7 @@ def _document(opinion: Opinion) -> dict[str, Any]:
         "state": verdict.state.value if verdict else None,
         "duties": {each.duty: each.outcome.value for each in verdict.appraisals} if verdict else {},
         "fresh": opinion.fresh,
+        **({"fix": _remedy(refusal.code)} if refusal else {}),
     }
 
 
@@ -308,11 +309,19 @@ def _decided(desk: Desk, opinion: Opinion) -> dict[str, Any]:
     }
 
 
+def _remedy(code: str) -> str:
+    """What to do about refused evidence, as the page of errors has it."""
+    page = (Path(__file__).parents[1] / "docs/errors.md").read_text(encoding="utf-8")
+    row = next((line for line in page.splitlines() if line.startswith(f"| `{code}` |")), "")
+    return row.split(" | ")[3].replace("`", "") if row else "troth doctor"
+
+
 def _tell(opinion: Opinion, name: str | None) -> None:
     if opinion.refusal:
         print(f"✘ rejected  {opinion.refusal.code}  {plain(str(opinion.refusal))}")
         if name:
             print(f"  signed with the key id of {plain(name)}, which stays as it was")
+        print(f"  do       {_remedy(opinion.refusal.code)}")
         return
     verdict = opinion.verdict
     if verdict is None:
