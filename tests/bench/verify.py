@@ -38,7 +38,7 @@ from troth.ingest.pipeline import Pipeline
 from troth.ingest.results import Results
 
 BOARDS, ROUNDS = 200, 25
-KNOWN, UNSEEN = BOARDS, 40  # reports of each kind in a round
+KNOWN, UNSEEN = BOARDS, HANDFUL  # reports of each kind in a round
 HOUR = 3600
 START = house.NOW
 ES256 = ec.ECDSA(SHA256())
