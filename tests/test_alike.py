@@ -212,37 +212,61 @@ def meanwhile(fleet: Fleet) -> None:
         fleet.report(name, at=NOW)
 
 
+def spoiled(fleet: Fleet) -> None:
+    """A hand on the database, or an older Troth: the kinds say nothing."""
+    with sqlite3.connect(fleet.url.removeprefix("sqlite:///")) as db:
+        db.execute("UPDATE heads SET kind = x'00' WHERE kind IS NOT NULL")
+
+
 def killed(_: Fleet) -> None:
     raise StoreUnavailable("killed")
 
 
-@pytest.mark.parametrize("disturb", [meanwhile, registered, killed])
 def test_a_round_that_is_disturbed_ends_as_one_that_is_not(
-    tmp_path: Path, disturb: Step, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "alone").mkdir()
     fleet = Fleet(tmp_path, random.Random(7))
-    ruled(fleet)
     monkeypatch.setattr(troth.fleet.alike, "_ROWS", 4)  # a few windows
-    follow, times = Store.follow, iter((None, disturb))
+    for number, disturb in enumerate((registered, spoiled, killed, meanwhile)):
+        fleet.catalogue = with_rule(
+            fleet.catalogue, "boot.files-known", lambda facts, odd=number % 2: not odd
+        )
+        with monkeypatch.context() as patch, suppress(StoreUnavailable):
+            patch.setattr(Store, "follow", disturbed(fleet, disturb))
+            rejudge(fleet.context, Judge(fleet.catalogue), now=NOW)
+        if disturb is killed:
+            fleet.reopen()
+            assert rejudge(fleet.context, Judge(fleet.catalogue), now=NOW) > 0
+        copy(fleet)
+        _, again = alone(fleet, tmp_path / "alone", NOW)
+        stands = written(fleet.store)
+        if disturb is meanwhile:  # a report keeps the words with which an answer began
+            del again["sheets"], again["events"], stands["sheets"], stands["events"]
+        assert again == stands, disturb.__name__
+    fleet.store.close()
 
-    def disturbed(store: Store, *told: Any, **more: Any) -> Any:
-        if step := next(times, None):
+
+def disturbed(fleet: Fleet, disturb: Step) -> Callable[..., Any]:
+    """What the store does, but that this comes in between after the first window."""
+    follow, steps = Store.follow, iter((None, disturb))
+
+    def meanwhile_disturbed(*told: Any, **more: Any) -> Any:
+        if step := next(steps, None):
             step(fleet)
-        return follow(store, *told, **more)
+        return follow(*told, **more)
 
-    monkeypatch.setattr(Store, "follow", disturbed)
-    with suppress(StoreUnavailable):
-        rejudge(fleet.context, Judge(fleet.catalogue), now=NOW)
-    if disturb is killed:
-        fleet.reopen()
-        assert rejudge(fleet.context, Judge(fleet.catalogue), now=NOW) > 0
-    copy(fleet)
-    _, again = alone(fleet, tmp_path / "alone", NOW)
-    stands = written(fleet.store)
-    if disturb is meanwhile:  # a report keeps the words with which an answer began
-        del again["sheets"], again["events"], stands["sheets"], stands["events"]
-    assert again == stands
+    return meanwhile_disturbed
+
+
+def test_those_that_are_named_are_judged_and_nobody_else(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, random.Random(3))
+    ruled(fleet)
+    named = [unit.row.id for unit in fleet.units.values()][:5]
+    before = {device: fleet.store.state_history(device) for device in fleet.store.states()}
+    assert rejudge(fleet.context, Judge(fleet.catalogue), [*named, "nobody"], now=NOW) > 0
+    after = {device: fleet.store.state_history(device) for device in before}
+    assert {device for device in before if after[device] != before[device]} <= set(named)
     fleet.store.close()
 
 

@@ -13,7 +13,7 @@ import shutil
 import sqlite3
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -115,7 +115,7 @@ def grown(models: Path, units: int, *, whole: bool = True) -> Iterator[Store]:
     with tempfile.TemporaryDirectory() as folder:
         file = shutil.copy(models / "troth.db", folder)
         with closing(sqlite3.connect(file, isolation_level=None)) as db:
-            _copy(db, units // SETS - 1, _COPIED if whole else _JUDGED)
+            _copy(db, units // SETS - 1, whole)
         with house.new_store(Path(folder)) as store:
             yield store
 
@@ -138,7 +138,7 @@ def _report(folder: Path) -> None:
         judge_everyone(pipeline.context, pipeline.judge, Rules("these"), now=NOW + 1)
 
 
-def _copy(db: sqlite3.Connection, times: int, copied: Mapping[str, Mapping[str, str]]) -> None:
+def _copy(db: sqlite3.Connection, times: int, whole: bool) -> None:
     for promise in ("journal_mode=OFF", "synchronous=OFF", "cache_size=-400000"):
         db.execute(f"PRAGMA {promise}")
     indexes = db.execute(
@@ -151,7 +151,7 @@ def _copy(db: sqlite3.Connection, times: int, copied: Mapping[str, Mapping[str, 
     db.executemany("INSERT INTO copies VALUES (?, ?)", tails)
     for name, _ in indexes:
         db.execute(f"DROP INDEX {name}")
-    for table, told in copied.items():
+    for table, told in (_COPIED if whole else _JUDGED).items():
         ours = "subject_kind = 'unit'" if table == "verdicts" else "1"
         names = [row[1] for row in db.execute(f"PRAGMA table_info({table})")]
         (last,) = db.execute(f"SELECT count(*) FROM {table}").fetchone()
@@ -165,8 +165,8 @@ def _copy(db: sqlite3.Connection, times: int, copied: Mapping[str, Mapping[str, 
         }
         made = ", ".join(said.get(told.get(name, ""), '"{}"').format(name) for name in names)
         sources = ["copies", f"(SELECT * FROM {table} WHERE {ours})"]
-        if "rows" not in told.values() and table != "heads":  # in the order of their names
-            sources.reverse()
+        if table == "devices" and not whole:
+            sources.reverse()  # in the order of their names: a third of the time
         db.execute(f"INSERT INTO {table} SELECT {made} FROM {' CROSS JOIN '.join(sources)}")
     for _, made in indexes:
         db.execute(made)

@@ -77,8 +77,6 @@ class Round:
     def run(self, devices: Iterable[str] | None = None) -> int:
         """Judge these, or everybody; returns how many turned."""
         for some in self._everybody() if devices is None else self._named(devices):
-            while self.context.store.learn_kinds(some):
-                pass
             while not self._judge(some):
                 pass
         return self.turned
@@ -96,6 +94,8 @@ class Round:
     def _judge(self, window: Window) -> bool:
         """False: the records changed under our hands, or who was to lead reported meanwhile."""
         self._begin()
+        while self.context.store.learn_kinds(window):
+            pass
         window = self._with_own(window)
         found = self.context.store.flocks(window)
         firsts = self._firsts(found.flocks)
@@ -141,17 +141,20 @@ class Round:
         """Those that lead, of the flocks that nothing was said of yet."""
         new = [flock for flock in flocks if flock.key not in self.said]
         standings = self._standings(new)
-        firsts = []
+        firsts, stale = [], []
         for flock in new:
             kind = flock.key[:2]
             if kind not in self.kinds:
                 standing = standings.get(flock.device)
                 if standing is None or standing.kind != flock.key.kind:
-                    continue  # it is of another by now
+                    stale.append(flock.key.kind)
+                    continue
                 self.kinds[kind] = _Kind(standing)
             said = self.said[flock.key] = self._say(flock, self.kinds[kind])
             if said is not None and said.ruling.verdict.device == flock.device:
                 firsts.append((flock, said.ruling))
+        if stale:
+            self.context.store.forget_kinds(stale)
         return firsts
 
     def _standings(self, flocks: Sequence[Flock]) -> dict[str, Standing]:

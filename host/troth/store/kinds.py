@@ -14,7 +14,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, literal_column, select, text
+from sqlalchemy import ColumnElement, and_, func, literal_column, select, text, update
 from sqlalchemy.engine import Connection
 
 from . import schema
@@ -24,7 +24,7 @@ from .flocks import Window
 _heads, _devices, _keys = schema.heads, schema.devices, schema.keys
 _lines, _holdings, _states = schema.provisionings, schema.holdings, schema.states
 _FORGET = "UPDATE heads SET {what} FROM (VALUES {{values}}) AS v WHERE heads.device = v.column1"
-_LEARN = _FORGET.format(what="kind = v.column2")
+_LEARN = text("UPDATE heads SET kind = :kind WHERE rowid IN (SELECT value FROM json_each(:rows))")
 _ROW: ColumnElement[Any] = literal_column("heads.rowid")
 # what tells units apart and no rule asks; a waiver may, and so may the grace after enrolment
 NAMES = ("id", "name", "ueid", "mac", "site", "tags", "created")
@@ -41,20 +41,11 @@ class Told(NamedTuple):
 
 
 class Standing(NamedTuple):
-    """What makes the kind of a unit."""
+    """Of what kind a unit is, as it is written now."""
 
-    facts: tuple[Any, ...]
-    told: Told
+    kind: bytes
     evidence: int  # its last, which is not in it
-
-    @property
-    def kind(self) -> bytes:
-        return _digest(self.facts, self.told)
-
-
-@lru_cache(maxsize=4096)
-def _digest(facts: tuple[Any, ...], told: Told) -> bytes:
-    return sha256(repr((facts, told)).encode()).digest()[:16]
+    told: Told
 
 
 def last(conn: Connection) -> int:
@@ -73,15 +64,26 @@ def rows(conn: Connection, devices: Iterable[str]) -> list[tuple[int, str]]:
 def learn(conn: Connection, window: Window, most: int) -> bool:
     """Work out of what kind those are of whom it is not known; are there perhaps more?"""
     unknown = (_heads.c.kind.is_(None), _heads.c.forks.is_not(None), text(window.where))
-    asked = _standings().where(*unknown, _holdings.c.id.is_not(None), _states.c.id.is_not(None))
-    found = _read(conn.execute(asked.limit(most), window.values))
-    each(conn, _LEARN, [(device, standing.kind) for device, standing in found.items()])
-    return len(found) == most
+    judged = (_holdings.c.id.is_not(None), _states.c.id.is_not(None))
+    asked = _standings(_ROW).where(*unknown, *judged).limit(most)
+    alike: dict[str, list[int]] = {}
+    for said, row in conn.execute(asked, window.values):
+        alike.setdefault(said, []).append(row)
+    for said, found in alike.items():
+        conn.execute(_LEARN, {"kind": _digest(said), "rows": json.dumps(found)})
+    return sum(map(len, alike.values())) == most
 
 
 def standings(conn: Connection, devices: Iterable[str]) -> dict[str, Standing]:
-    """What makes their kinds, as it is written now."""
-    return _read(conn.execute(_standings().where(_heads.c.device.in_(devices))))
+    told = (_told(name) for name in Told._fields)
+    asked = _standings(_heads.c.device, _heads.c.evidence, *told)
+    found = conn.execute(asked.where(_heads.c.device.in_(devices)))
+    return {row[1]: Standing(_digest(row[0]), row[2], Told(*row[3:])) for row in found}
+
+
+def forget_all(conn: Connection, stale: Sequence[bytes]) -> None:
+    """Units of these kinds are of others by now."""
+    conn.execute(update(_heads).where(_heads.c.kind.in_(stale)).values(kind=None))
 
 
 def forget(conn: Connection, devices: Iterable[str]) -> None:
@@ -94,28 +96,30 @@ def recount(conn: Connection, devices: Sequence[str]) -> None:
     each(conn, _FORGET.format(what="kind = NULL, forks = NULL"), [(device,) for device in devices])
 
 
-def _standings() -> Any:
+def _standings(*columns: ColumnElement[Any]) -> Any:
+    """All that makes the kind of a unit, as one text, and what else is asked."""
+    said = [*_facts(), *(_told(name) for name in Told._fields)]
     return (
-        select(_heads.c.device, _heads.c.evidence, *_told(), *_facts())
+        select(func.json_array(*said), *columns)
         .join(_devices, _devices.c.id == _heads.c.device)
         .outerjoin(_holdings, _open(_holdings))
         .outerjoin(_states, _open(_states))
     )
 
 
-def _read(rows: Iterable[Any]) -> dict[str, Standing]:
-    told = 2 + len(Told._fields)
-    return {row[0]: Standing(tuple(row[told:]), Told(*row[2:told]), row[1]) for row in rows}
+@lru_cache(maxsize=4096)
+def _digest(said: str) -> bytes:
+    return sha256(said.encode()).digest()[:16]
 
 
 def _facts() -> list[ColumnElement[Any]]:
     registered = [column for column in _devices.c if column.name not in NAMES]
-    counted = [_heads.c.set_digest, _heads.c.forks, _heads.c.regressions]
+    counted = [func.hex(_heads.c.set_digest), _heads.c.forks, _heads.c.regressions]
     newest = [
         _newest(_keys, _keys.c.algorithm, _keys.c.epoch),
         _newest(_keys, _keys.c.origin, _keys.c.epoch, _keys.c.revoked.is_(None)),
     ]
-    line = func.json_array(_lines.c.profile, _lines.c.fuses, _lines.c.failing)
+    line = func.json_array(_lines.c.profile, _lines.c.fuses, _lines.c.failing).concat("")
     return [*counted, *registered, *newest, _newest(_lines, line, _lines.c.id)]
 
 
@@ -125,8 +129,10 @@ def _newest(table: Any, said: Any, order: Any, *only: Any) -> ColumnElement[Any]
     return found
 
 
-def _told() -> list[ColumnElement[Any]]:
-    return [_holdings.c.sheet, *(_states.c[name] for name in Told._fields[1:])]
+def _told(name: str) -> ColumnElement[Any]:
+    table = _holdings if name == "sheet" else _states
+    column: ColumnElement[Any] = table.c[name]
+    return column
 
 
 def _open(table: Any) -> Any:

@@ -309,7 +309,11 @@ class Store(Reading):
 
         return self._write(write)
 
-    def learn_kinds(self, window: flocks.Window, *, most: int = 2000) -> bool:
+    def forget_kinds(self, stale: Sequence[bytes]) -> None:
+        """Units of these kinds are of others by now."""
+        self._write(lambda conn: kinds.forget_all(conn, stale))
+
+    def learn_kinds(self, window: flocks.Window, *, most: int = 10_000) -> bool:
         """Work out of what kind some are of whom it is not known; False: those were all."""
         return self._write(lambda conn: kinds.learn(conn, window, most))
 
