@@ -155,9 +155,10 @@ def bundle(device: str, output: Path, last: int, key: Path | None) -> int:
             last=last,
         )
     put_file(output, raw)
+    digest = hashlib.sha256(raw).hexdigest()
     if key is not None:
-        seals.seal(output, raw, {"device": row.name}, key)
-    said = {"file": str(output), "bytes": len(raw), "sha256": hashlib.sha256(raw).hexdigest()}
+        seals.seal(output, digest, {"device": row.name}, key)
+    said = {"file": str(output), "bytes": len(raw), "sha256": digest}
     if wants_json():
         print_json({"schema": "troth/bundled/1", "device": row.name, **said})
     else:
@@ -221,7 +222,7 @@ def _verify_bundle(case: Path, key: Path | None) -> int:
 
     raw = case.read_bytes()
     if key is not None:
-        seals.check(case, raw, key)
+        seals.check(case, hashlib.sha256(raw).hexdigest(), key)
     found = check(raw, ring=home_ring())
     code = NOT_TRUSTED if Fate.OTHER in found.fates else OK
     if code == OK and (Fate.UNKNOWN in found.fates or not found.verdicts):

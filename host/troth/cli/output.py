@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,18 +88,32 @@ def print_json(document: dict[str, Any]) -> None:
 
 def put_file(path: Path, content: bytes) -> None:
     """What `-o` names, whole or as it was before; a failure tells its place."""
+    put_pieces(path, (content,))
+
+
+def put_pieces(path: Path, content: Iterable[bytes]) -> str:
+    """The same, piece by piece as they are made; returns the SHA-256 of all of them."""
+    digest = hashlib.sha256()
+
+    def write(target: Path) -> None:
+        with target.open("wb") as out:
+            for piece in content:
+                digest.update(piece)
+                out.write(piece)
+
     try:
         if path.exists() and not path.is_file():
-            path.write_bytes(content)  # a device or a pipe
-            return
+            write(path)  # a device or a pipe
+            return digest.hexdigest()
         part = path.resolve().with_name(f".{path.name}.part")
         try:
-            part.write_bytes(content)
+            write(part)
             part.replace(path.resolve())
         finally:
             part.unlink(missing_ok=True)
     except OSError as err:
         raise OSError(err.errno, err.strerror, str(path)) from err
+    return digest.hexdigest()
 
 
 def exit_code(code: str) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,10 +12,11 @@ import click
 from ..trouble import Trouble
 from . import seals
 from .desk import as_of_option, db_option, open_desk
-from .output import OK, json_option, print_json, put_file, wants_json
+from .output import OK, json_option, print_json, put_pieces, wants_json
 
 if TYPE_CHECKING:
-    from ..report.findings import Report
+    from ..report.report import Report
+    from .desk import Desk
 
 _FORMATS = (
     *("html", "pdf", "csv", "json", "junit", "sarif"),
@@ -49,17 +51,18 @@ def command(
         return OK
     if ident is None or (key and output is None):
         raise click.UsageError("--sign needs -o FILE" if ident else "--regime ID is needed")
-    from ..report import written
+    from ..report import pieces
 
-    made = _made(ident, model, as_of)
-    raw = written(made, "json" if wants_json() else form)
-    if output is None:
-        sys.stdout.buffer.write(raw)
-        return OK
-    put_file(output, raw)
+    with open_desk() as desk:
+        made = _made(desk, ident, model, as_of)
+        raw = pieces(made, "json" if wants_json() else form)
+        if output is None:
+            sys.stdout.buffer.writelines(raw)
+            return OK
+        digest = put_pieces(output, raw)
     click.echo(f"{output}: {made.words}, {made.scope}", err=True)
     if key is not None:
-        seals.seal(output, raw, _about(made), key)
+        seals.seal(output, digest, _about(made), key)
     return OK
 
 
@@ -72,7 +75,9 @@ def verify(file: Path, key: Path | None) -> int:
 
     Without --key it must be signed by this home's baseline key. Ends with 4 when it was altered.
     """
-    said = seals.check(file, file.read_bytes(), key)
+    with file.open("rb") as raw:
+        digest = hashlib.file_digest(raw, "sha256").hexdigest()
+    said = seals.check(file, digest, key)
     if wants_json():
         print_json({"schema": "troth/report-verified/1", **said})
     else:
@@ -80,15 +85,14 @@ def verify(file: Path, key: Path | None) -> int:
     return OK
 
 
-def _made(ident: str, model: str, as_of: int | None) -> Report:
-    from ..report.findings import report
+def _made(desk: Desk, ident: str, model: str, as_of: int | None) -> Report:
+    from ..report.report import report
 
-    with open_desk() as desk:
-        regime = next((each for each in desk.catalogue.regimes if each.id == ident), None)
-        if regime is None:
-            raise Trouble("regime.unknown", f"no regime {ident[:40]!r}", fix="troth regime list")
-        moment = desk.now if as_of is None else as_of
-        made = report(desk.context, desk.catalogue, regime, as_of=moment, model=model)
+    regime = next((each for each in desk.catalogue.regimes if each.id == ident), None)
+    if regime is None:
+        raise Trouble("regime.unknown", f"no regime {ident[:40]!r}", fix="troth regime list")
+    moment = desk.now if as_of is None else as_of
+    made = report(desk.context, desk.catalogue, regime, as_of=moment, model=model)
     if model and not made.units:
         raise Trouble(
             "device.unknown", f"no {ident} unit of model {model[:60]!r}", fix="troth device list"

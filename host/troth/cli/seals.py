@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -17,18 +16,18 @@ def beside(file: Path) -> Path:
     return file.with_name(file.name + ".sig")
 
 
-def seal(file: Path, raw: bytes, about: Mapping[str, Any], key: Path) -> None:
-    """Sign what was written to a file."""
+def seal(file: Path, digest: str, about: Mapping[str, Any], key: Path) -> None:
+    """Sign what was written to a file, by its SHA-256."""
     from ..factory.keys import read_private_key
     from ..factory.signed import sign_record
 
-    said = {"sha256": hashlib.sha256(raw).hexdigest(), **about}
+    said = {"sha256": digest, **about}
     put_file(beside(file), sign_record(said, "report", read_private_key(key)))
     click.echo(f"{beside(file)}: signed", err=True)
 
 
-def check(file: Path, raw: bytes, key: Path | None) -> dict[str, Any]:
-    """What was signed about these bytes. Trouble `report.unsigned`, `.signature`, `.altered`.
+def check(file: Path, digest: str, key: Path | None) -> dict[str, Any]:
+    """What was signed about this SHA-256. Trouble `report.unsigned`, `.signature`, `.altered`.
 
     Without a key it must be this home's baseline key.
     """
@@ -44,7 +43,7 @@ def check(file: Path, raw: bytes, key: Path | None) -> dict[str, Any]:
     else:
         public = read_public_key(key.parent, key.stem)
     said = open_record(beside(file).read_bytes(), "report", public)
-    if said.get("sha256") != hashlib.sha256(raw).hexdigest():
+    if said.get("sha256") != digest:
         raise Trouble(
             "report.altered",
             f"{file.name} is not what was signed",

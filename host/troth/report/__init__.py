@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import io
+from collections.abc import Callable, Iterator, Mapping
 
 from . import (
     as_brief,
@@ -18,9 +19,10 @@ from . import (
     as_pdf,
     as_sarif,
 )
-from .findings import Report
+from .report import Report
 
-FORMATS: Mapping[str, Callable[[Report], str]] = {
+_PIECE = 2**20  # characters
+FORMATS: Mapping[str, Callable[[Report], Iterator[str]]] = {
     "json": as_json.write,
     "csv": as_csv.write,
     "html": as_html.write,
@@ -35,6 +37,19 @@ FORMATS: Mapping[str, Callable[[Report], str]] = {
 }
 
 
+def pieces(report: Report, form: str) -> Iterator[bytes]:
+    """The report's bytes in a format, `pdf` among them, as they are made."""
+    if form == "pdf":
+        yield as_pdf.write(report)
+        return
+    kept = io.StringIO()
+    for text in FORMATS[form](report):
+        if kept.write(text) and kept.tell() > _PIECE:
+            yield kept.getvalue().encode()
+            kept = io.StringIO()
+    yield kept.getvalue().encode()
+
+
 def written(report: Report, form: str) -> bytes:
-    """The report's bytes in a format, `pdf` among them."""
-    return as_pdf.write(report) if form == "pdf" else FORMATS[form](report).encode()
+    """All of them at once."""
+    return b"".join(pieces(report, form))

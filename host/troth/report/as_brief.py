@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections.abc import Callable, Iterator
 
 from ..core.duties import Outcome
 from ..fleet.check import BASELINE
 from ..fleet.words import count, plain
-from .findings import STALE, Finding, Report
+from .findings import STALE, Said
+from .lines import lines
+from .report import Report
+from .roll import Span
 
 _MOST = 8  # lines of one kind
 _UNKNOWN = (Outcome.NOT_SHOWN, Outcome.ERROR, STALE)
 
 
-def write(report: Report) -> str:
-    lines = [
+def write(report: Report) -> Iterator[str]:
+    short = "Falls short"
+    if report.regime.id != BASELINE:
+        short += ", but is no breach of its maker's"
+    told = [
         f"{report.regime.title}: {report.words}",
         f"{report.scope}; as of {report.as_of}",
         "",
-        *_group("Evidence of breach", report.breaches),
-        *_group(_others_title(report), _others(report)),
-        *_group("Nobody can say yet", [f for f in report.findings if f.outcome in _UNKNOWN]),
-        *_group("Rests by a waiver", [f for f in report.findings if f.outcome == Outcome.WAIVED]),
+        *_kind(report, "Evidence of breach", lambda said: said.is_breach),
+        *_kind(report, short, lambda said: _falls_short(said) and not said.is_breach),
+        *_kind(report, "Nobody can say yet", lambda said: said.outcome in _UNKNOWN),
+        *_kind(report, "Rests by a waiver", lambda said: said.outcome == Outcome.WAIVED),
         f"Met: {dict(report.outcomes).get('met', 0)} answers; {_assurance(report)}.",
         "No evidence of breach is not proof that a provision is kept.",
         "",
@@ -31,38 +37,31 @@ def write(report: Report) -> str:
         f"references  {report.references}",
         f"again       {report.again[0].partition(': ')[0].replace(' -f FORMAT', ' --brief')}",
     ]
-    return "\n".join(lines) + "\n"
+    yield "\n".join(told) + "\n"
 
 
-def _others(report: Report) -> list[Finding]:
-    short = (f for f in report.findings if f.outcome == Outcome.NOT_MET)
-    return [finding for finding in short if not finding.is_breach]
+def _falls_short(said: Said) -> bool:
+    return said.outcome == Outcome.NOT_MET
 
 
-def _others_title(report: Report) -> str:
-    of_law = report.regime.id != BASELINE
-    return "Falls short, but is no breach of its maker's" if of_law else "Falls short"
-
-
-def _group(title: str, findings: list[Finding] | tuple[Finding, ...]) -> list[str]:
+def _kind(report: Report, title: str, wanted: Callable[[Said], bool]) -> list[str]:
     """A line for each duty and party, the units counted and some of them named."""
-    found: dict[tuple[str, str, str], list[Finding]] = defaultdict(list)
-    for each in findings:
-        laws = " ".join(law.text for law in each.laws)
-        party = f", owed by {each.party.value}" if each.party else ""
-        found[each.duty.title, laws, party].append(each)
+    found: dict[tuple[str, str, str], Span] = {}
+    for line in lines(report.findings.only(wanted)):
+        laws = " ".join(law.text for law in line.said.laws)
+        party = f", owed by {line.said.party.value}" if line.said.party else ""
+        key = (line.said.duty.title, laws, party)
+        found[key] = found[key].join(line.span) if key in found else line.span
     if not found:
         return []
-    lines = [f"{title}:"]
-    for (name, laws, party), ours in list(found.items())[:_MOST]:
-        units = sorted({unit for each in ours for unit in each.units})
-        named = ", ".join(units[:3]) + (" ..." if len(units) > 3 else "")
-        since = min(each.since for each in ours)
-        lines.append(f"  {plain(laws, 60)}  {name}{party}")
-        lines.append(f"      {count(len(units), 'unit')} ({named}), since {since}")
+    told = [f"{title}:"]
+    for (name, laws, party), span in list(found.items())[:_MOST]:
+        named = ", ".join(span.names[:3]) + (" ..." if span.size > 3 else "")
+        told.append(f"  {plain(laws, 60)}  {name}{party}")
+        told.append(f"      {count(span.size, 'unit')} ({named}), since {span.since[0]}")
     if len(found) > _MOST:
-        lines.append(f"  and {len(found) - _MOST} more")
-    return [*lines, ""]
+        told.append(f"  and {len(found) - _MOST} more")
+    return [*told, ""]
 
 
 def _assurance(report: Report) -> str:

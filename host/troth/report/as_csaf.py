@@ -6,34 +6,39 @@ user: who runs Troth speaks for no vendor.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from ..core.duties import Outcome, Party
-from .findings import LIMITS, METHOD, Finding, Report
+from .findings import Finding
+from .forms import Rows, document, row
+from .groups import Findings
+from .report import LIMITS, METHOD, Report
 
 SCHEMA = "https://docs.oasis-open.org/csaf/csaf/v2.1/schema/csaf.json"
 NAMESPACE = "https://troth.invalid"
 _REMEDIES = {Party.MAKER: "vendor_fix", Party.SUPPLIER: "vendor_fix"}
 
 
-def write(report: Report) -> str:
-    document: dict[str, Any] = {"$schema": SCHEMA, "document": _document(report)}
-    short = [each for each in report.findings if each.outcome == Outcome.NOT_MET]
-    told = sorted({(each.kind, each.subject) for each in short})
-    if told:
-        document["product_tree"] = {
-            "full_product_names": [
-                {"product_id": f"{kind}:{subject}", "name": f"{kind} {subject}"}
-                for kind, subject in told
-            ]
-        }
-        by_duty: dict[str, list[Finding]] = defaultdict(list)
-        for each in short:
-            by_duty[each.duty.id].append(each)
-        document["vulnerabilities"] = [_shortfall(ours) for ours in by_duty.values()]
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+def write(report: Report) -> Iterator[str]:
+    tree: dict[str, Any] = {"$schema": SCHEMA, "document": _document(report)}
+    short = report.findings.only(lambda said: said.outcome == Outcome.NOT_MET)
+    if short:
+        told = sorted({(each.kind, each.subject) for each in short})
+        names = (
+            {"product_id": f"{kind}:{subject}", "name": f"{kind} {subject}"}
+            for kind, subject in told
+        )
+        tree["product_tree"] = {"full_product_names": Rows(row(each, 3) for each in names)}
+        duties = dict.fromkeys(group.said.duty.id for group in short.groups)
+        flaws = (_shortfall(list(_of(short, duty))) for duty in duties)
+        tree["vulnerabilities"] = Rows(row(each) for each in flaws)
+    return document(tree)
+
+
+def _of(findings: Findings, duty: str) -> Findings:
+    return findings.only(lambda said: said.duty.id == duty)
 
 
 def _document(report: Report) -> dict[str, Any]:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
+import re
+from collections.abc import Iterable, Iterator
 
-from .findings import Report
+from .findings import Finding
+from .forms import Form
+from .report import Report
 
 HEAD = (
     *("regime", "provision", "status", "condition", "decides", "confidence", "force", "duty"),
@@ -23,29 +27,43 @@ HEAD = (
     ),
 )
 
+_QUOTED = re.compile(r'[,"\r\n]')
 _BEGINS = tuple("=+-@\t\r＝＋－＠")
 
 
-def write(report: Report) -> str:
-    out = io.StringIO()
-    rows = csv.writer(out, lineterminator="\r\n")
-    rows.writerow(HEAD)
+def write(report: Report) -> Iterator[str]:
     digests = (report.catalogue, report.regime_digest, report.references)
     same = (report.as_of, report.engine, *digests)
-    for finding in report.findings:
-        for law in finding.laws:
-            clause = law.clause
-            cells = (
-                *(report.regime.id, clause.provision, clause.status.value, clause.condition),
-                *("yes" if clause.decides else "no", clause.confidence, law.force.value),
-                *(finding.duty.id, finding.duty.severity.value, finding.outcome, finding.reason),
-                *("yes" if finding.is_breach and law.counts else "no", finding.kind),
-                *(finding.subject, " ".join(finding.units)),
-                finding.party.value if finding.party else "",
-                *(finding.because, finding.assurance, finding.since, finding.evidence, *same),
-            )
-            rows.writerow(safe(cell) for cell in cells)
+    form = Form(lambda one: _text(_rows(report.regime.id, one, same)), _cell)
+    yield _text([HEAD])
+    yield from map(form, report.findings)
+
+
+def _rows(regime: str, finding: Finding, same: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    for law in finding.laws:
+        clause = law.clause
+        cells = (
+            *(regime, clause.provision, clause.status.value, clause.condition),
+            *("yes" if clause.decides else "no", clause.confidence, law.force.value),
+            *(finding.duty.id, finding.duty.severity.value, finding.outcome, finding.reason),
+            *("yes" if finding.is_breach and law.counts else "no", finding.kind),
+            *(finding.subject, " ".join(finding.units)),
+            finding.party.value if finding.party else "",
+            *(finding.because, finding.assurance, finding.since, finding.evidence, *same),
+        )
+        yield tuple(map(safe, cells))
+
+
+def _text(rows: Iterable[tuple[str, ...]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\r\n").writerows(rows)
     return out.getvalue()
+
+
+def _cell(text: str) -> str:
+    """A cell among others, as it stands in the file."""
+    text = safe(text)
+    return '"' + text.replace('"', '""') + '"' if _QUOTED.search(text) else text
 
 
 def safe(cell: str) -> str:

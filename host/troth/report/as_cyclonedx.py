@@ -6,17 +6,23 @@ claim. Conformance is scored 1 or 0 where a duty decides a provision, and not at
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
+from collections.abc import Iterator
 from typing import Any
 
 from ..core.duties import Outcome
-from .findings import LIMITS, Finding, Report
+from .findings import Finding, Law, Said
+from .forms import Rows, document, json_form, row
 from .ids import provision, uid
+from .report import LIMITS, Report
+
+_GOOD = (Outcome.MET, Outcome.DECLARED)
 
 
-def write(report: Report) -> str:
-    document = {
+def write(report: Report) -> Iterator[str]:
+    claim = json_form(_claim, depth=3)
+    evidence = json_form(lambda each: _evidence(report, each), depth=3)
+    tree = {
         "bomFormat": "CycloneDX",
         "specVersion": "1.6",
         "serialNumber": f"urn:uuid:{uid(report, 'cyclonedx')}",
@@ -35,13 +41,13 @@ def write(report: Report) -> str:
                     "map": _map(report),
                 }
             ],
-            "claims": [_claim(each) for each in report.findings],
-            "evidence": [_evidence(report, each) for each in report.findings],
-            "targets": {"components": _targets(report)},
+            "claims": Rows(claim(each) for each in report.findings),
+            "evidence": Rows(evidence(each) for each in report.findings),
+            "targets": {"components": Rows(row(each, 4) for each in _targets(report))},
         },
         "definitions": {"standards": [_standard(report)]},
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return document(tree)
 
 
 def _tool(report: Report) -> dict[str, str]:
@@ -61,24 +67,25 @@ def _properties(report: Report) -> list[dict[str, str]]:
 
 def _map(report: Report) -> list[dict[str, Any]]:
     """For each provision the answers that speak of it."""
-    found: dict[str, list[tuple[Finding, bool]]] = defaultdict(list)
-    for finding in report.findings:
-        for law in finding.laws:
-            found[provision(law.clause)].append((finding, law.counts))
-    return [_requirement(ref, answers) for ref, answers in sorted(found.items())]
+    found: dict[str, dict[Said, list[Law]]] = defaultdict(lambda: defaultdict(list))
+    for group in report.findings.groups:
+        for law in group.said.laws:
+            found[provision(law.clause)][group.said].append(law)
+    return [_requirement(report, ref, laws) for ref, laws in sorted(found.items())]
 
 
-def _requirement(ref: str, answers: list[tuple[Finding, bool]]) -> dict[str, Any]:
-    against = [each for each, _ in answers if each.outcome == Outcome.NOT_MET]
-    claims = [each for each, _ in answers if each.outcome in (Outcome.MET, Outcome.DECLARED)]
+def _requirement(report: Report, ref: str, laws: dict[Said, list[Law]]) -> dict[str, Any]:
     made: dict[str, Any] = {"requirement": ref}
-    if claims:
-        made["claims"] = [_ref("claim", each) for each in claims]
-    if against:
-        made["counterClaims"] = [_ref("claim", each) for each in against]
-    decided = [each for each, counts in answers if counts and each in (*claims, *against)]
+    ours = report.findings.only(laws.__contains__)
+    claims = ours.only(lambda said: said.outcome in _GOOD)
+    against = ours.only(lambda said: said.outcome == Outcome.NOT_MET)
+    for name, found in (("claims", claims), ("counterClaims", against)):
+        if found:
+            made[name] = Rows(row(_ref("claim", each)) for each in found for _ in laws[each.said])
+    saids = [group.said for group in (*claims.groups, *against.groups)]
+    decided = [said for said in saids if any(law.counts for law in laws[said])]
     if decided:
-        breach = any(each.is_breach for each in decided)
+        breach = any(said.is_breach for said in decided)
         made["conformance"] = {
             "score": 0 if breach else 1,
             "rationale": "evidence of breach" if breach else "no evidence of breach",
@@ -115,18 +122,15 @@ def _ref(kind: str, finding: Finding) -> str:
     return ":".join((kind, finding.duty.id, finding.kind, finding.subject, finding.outcome))
 
 
-def _targets(report: Report) -> list[dict[str, str]]:
-    found = sorted({(each.kind, each.subject) for each in report.findings})
+def _targets(report: Report) -> Iterator[dict[str, str]]:
     kinds = {"unit": "device", "release": "firmware"}
-    return [
-        {
+    for kind, subject in sorted({(each.kind, each.subject) for each in report.findings}):
+        yield {
             "type": kinds.get(kind, "application"),
             "bom-ref": f"{kind}:{subject}",
             "name": subject,
             "description": kind,
         }
-        for kind, subject in found
-    ]
 
 
 def _standard(report: Report) -> dict[str, Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from html import escape
 
-from .findings import LIMITS, METHOD, Report
-from .lines import Line, lines, some
+from ..core.duties import Outcome
+from .lines import Line, cut, lines, some
+from .report import LIMITS, METHOD, Report
 
 _STYLE = """
 :root { color-scheme: light dark; --line: light-dark(#ddd, #444); --breach: light-dark(#a11, #f88) }
@@ -19,13 +20,14 @@ padding: .4rem .8rem .4rem 0; border-bottom: 1px solid var(--line); overflow-wra
 .breach { color: var(--breach) } tr { break-inside: avoid }
 @media print { body { font-size: 9pt; max-width: none; margin: 0; padding: 0 } }
 """
+_KEPT = (Outcome.MET, Outcome.NOT_APPLICABLE)
 _HEAD = ("Duty", "Provisions", "Answer", "About", "Owed by", "Because, and what to do", "Rests on")
 
 
-def write(report: Report) -> str:
+def write(report: Report) -> Iterator[str]:
     title = f"{report.regime.title}: {report.words}"
-    short = [each for each in report.findings if each.outcome not in ("met", "not-applicable")]
-    kept = [each for each in report.findings if each.outcome in ("met", "not-applicable")]
+    short = lines(report.findings.only(lambda said: said.outcome not in _KEPT))
+    kept = lines(report.findings.only(lambda said: said.outcome in _KEPT))
     says = "says breach" if report.breaches else "says"
     parts = [
         "<!doctype html>",
@@ -35,12 +37,12 @@ def write(report: Report) -> str:
         f'<p class="{says}">{escape(report.words.capitalize())}</p>',
         _cover(report),
         "<h2>What falls short, or is not known</h2>",
-        _table(_HEAD, map(_row, lines(short))),
+        _table(_HEAD, map(_row, short)),
         "<h2>What is met, or does not apply</h2>",
-        _table(_HEAD, map(_row, lines(kept))),
+        _table(_HEAD, map(_row, kept)),
         "</html>",
     ]
-    return "\n".join(parts) + "\n"
+    yield "\n".join(parts) + "\n"
 
 
 def _cover(report: Report) -> str:
@@ -49,7 +51,8 @@ def _cover(report: Report) -> str:
         ("Text", f"{report.regime.law}; {report.regime.version}"),
         ("Applies to", report.regime.condition),
         ("Scope", f"{report.scope}; as of {report.as_of}"),
-        ("Units", some(report.units, " ", 100)),
+        ("Units", some(report.units, " ", len(report.units), 100)),
+        ("Lists", cut(report.units)),
         ("Answers", counts),
         ("Owed by", ", ".join(f"{party} {number}" for party, number in report.owed)),
         ("Method", METHOD),
@@ -66,19 +69,18 @@ def _cover(report: Report) -> str:
 
 
 def _row(line: Line) -> tuple[str, ...]:
-    finding = line.finding
-    duty = finding.duty
-    answer = escape(finding.answer)
+    said, duty = line.said, line.said.duty
+    answer = escape(said.answer)
     return (
         f"{escape(duty.title)} <small>{escape(duty.id)}, {escape(duty.severity.value)}</small>",
-        escape("; ".join(law.words for law in finding.laws)),
-        (f'<b class="breach">{answer}</b>' if finding.is_breach else answer)
+        escape("; ".join(law.words for law in said.laws)),
+        (f'<b class="breach">{answer}</b>' if said.is_breach else answer)
         + f" <small>since {escape(line.since)}</small>",
         escape(line.about),
-        escape(finding.party.value if finding.party else ""),
-        escape(finding.because)
-        + (f" <small><b>Do:</b> {escape(finding.remedy)}</small>" if finding.remedy else ""),
-        escape(finding.assurance)
+        escape(said.party.value if said.party else ""),
+        escape(line.because)
+        + (f" <small><b>Do:</b> {escape(line.remedy)}</small>" if line.remedy else ""),
+        escape(said.assurance)
         + (f" <small>evidence {escape(line.evidence)}</small>" if line.evidence else ""),
     )
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from typing import Any
 
-from .findings import LIMITS, METHOD, Finding, Report
+from .findings import Finding
+from .forms import Rows, document, json_form
+from .report import LIMITS, METHOD, Report
 
 
-def write(report: Report) -> str:
-    return json.dumps(document(report), indent=2, ensure_ascii=False) + "\n"
+def write(report: Report) -> Iterator[str]:
+    form = json_form(_finding)
+    return document(_tree(report, Rows(form(each) for each in report.findings)))
 
 
-def document(report: Report) -> dict[str, Any]:
+def _tree(report: Report, findings: Rows) -> dict[str, Any]:
     return {
         "schema": "troth/report/1",
         "regime": report.regime.id,
@@ -36,7 +39,7 @@ def document(report: Report) -> dict[str, Any]:
         "outcomes": dict(report.outcomes),
         "assurances": dict(report.assurances),
         "owed": dict(report.owed),
-        "findings": [_finding(each) for each in report.findings],
+        "findings": findings,
     }
 
 

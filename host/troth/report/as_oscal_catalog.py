@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby
 
 from . import oscal
-from .findings import Report
 from .ids import uid
+from .report import Report
 
 
-def write(report: Report) -> str:
+def write(report: Report) -> Iterator[str]:
     duties = sorted(report.duties, key=lambda duty: duty.id)
     groups = groupby(duties, key=lambda duty: duty.id.partition(".")[0])
     return oscal.dump(

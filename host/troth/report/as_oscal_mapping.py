@@ -6,15 +6,16 @@ met, one that supports it settles nothing; so all of them intersect, and a prope
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from ..core.verdict import Line, decides
 from . import oscal
-from .findings import Report
 from .ids import NS, provision, uid
+from .report import Report
 
 
-def write(report: Report) -> str:
+def write(report: Report) -> Iterator[str]:
     lines = report.regime.lines
     return oscal.dump(
         "mapping-collection",

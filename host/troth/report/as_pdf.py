@@ -13,8 +13,8 @@ from xml.sax.saxutils import escape
 from ..core.duties import Outcome
 from ..trouble import Trouble
 from . import as_brief
-from .findings import LIMITS, METHOD, Report
-from .lines import Line, lines, some
+from .lines import Line, cut, lines, some
+from .report import LIMITS, METHOD, Report
 
 _KEPT = (Outcome.MET, Outcome.DECLARED, Outcome.NOT_APPLICABLE)
 _HEAD = ("Duty and provisions", "Answer", "About", "Owed by", "Because, and what to do", "Rests on")
@@ -42,8 +42,8 @@ def write(report: Report) -> bytes:
         subject=f"as of {report.as_of}",
         invariant=1,
     )
-    short = [each for each in report.findings if each.outcome not in _KEPT]
-    kept = [each for each in report.findings if each.outcome in _KEPT]
+    short = report.findings.only(lambda said: said.outcome not in _KEPT)
+    kept = report.findings.only(lambda said: said.outcome in _KEPT)
     story = [
         *_cover(report),
         _text("What falls short, or is not known", "Heading2"),
@@ -68,7 +68,8 @@ def _cover(report: Report) -> list[Any]:
     parts = (
         ("Text", f"{report.regime.law}; {report.regime.version}"),
         ("Applies to", report.regime.condition),
-        ("Scope", f"{report.scope}: {some(report.units, ' ', 100)}"),
+        ("Scope", f"{report.scope}: {some(report.units, ' ', len(report.units), 100)}"),
+        ("Lists", cut(report.units)),
         ("Answers", f"{kept}. Shortfalls owed by: {owed}"),
         ("Method", METHOD),
         ("Assurance of what is met", f"{worth}. Software assurance is the device's own word."),
@@ -80,7 +81,7 @@ def _cover(report: Report) -> list[Any]:
         ("Feeds", "; ".join(report.feeds)),
         ("Check it again", "; ".join(report.again)),
     )
-    brief = as_brief.write(report).split("\n\n")[1:-2]
+    brief = "".join(as_brief.write(report)).split("\n\n")[1:-2]
     return [
         _text(report.regime.title, "Title"),
         _text(report.words.capitalize(), "Heading1"),
@@ -120,16 +121,16 @@ def _findings(found: Iterable[Line], width: float) -> list[Any]:
 
 
 def _row(line: Line) -> tuple[str, ...]:
-    finding = line.finding
-    laws = "; ".join(law.words for law in finding.laws if law.text)
-    todo = f". Do: {finding.remedy}" if finding.remedy else ""
+    said, duty = line.said, line.said.duty
+    laws = "; ".join(law.words for law in said.laws if law.text)
+    todo = f". Do: {line.remedy}" if line.remedy else ""
     return (
-        f"{finding.duty.id}: {finding.duty.title} ({finding.duty.severity.value}). {laws}",
-        f"{finding.answer}, since {line.since}",
+        f"{duty.id}: {duty.title} ({duty.severity.value}). {laws}",
+        f"{said.answer}, since {line.since}",
         line.about,
-        finding.party.value if finding.party else "",
-        finding.because + todo,
-        f"{finding.assurance}" + (f"; evidence {line.evidence}" if line.evidence else ""),
+        said.party.value if said.party else "",
+        line.because + todo,
+        said.assurance + (f"; evidence {line.evidence}" if line.evidence else ""),
     )
 
 

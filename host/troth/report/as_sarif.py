@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
+from collections.abc import Iterator
 from typing import Any
 
 from ..core.duties import Duty, Outcome, Severity
-from .findings import STALE, Finding, Report
+from .findings import STALE, Finding
+from .forms import Rows, document, json_form
+from .report import Report
 
 SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 _KINDS = {
@@ -23,9 +25,10 @@ _KINDS = {
 _LEVELS = {Severity.CRITICAL: "error", Severity.HIGH: "error", Severity.MEDIUM: "warning"}
 
 
-def write(report: Report) -> str:
-    duties = {finding.duty.id: finding.duty for finding in report.findings}
+def write(report: Report) -> Iterator[str]:
+    duties = {group.said.duty.id: group.said.duty for group in report.findings.groups}
     order = sorted(duties)
+    form = json_form(lambda each: _result(each, order.index(each.duty.id)), _print, depth=4)
     run = {
         "tool": {
             "driver": {
@@ -35,7 +38,7 @@ def write(report: Report) -> str:
             }
         },
         "columnKind": "unicodeCodePoints",
-        "results": [_result(each, order.index(each.duty.id)) for each in report.findings],
+        "results": Rows(form(each) for each in report.findings),
         "properties": {
             "regime": report.regime.id,
             "says": report.words,
@@ -47,7 +50,7 @@ def write(report: Report) -> str:
         },
     }
     log = {"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}
-    return json.dumps(log, indent=2, ensure_ascii=False) + "\n"
+    return document(log)
 
 
 def _rule(duty: Duty) -> dict[str, Any]:
@@ -62,7 +65,6 @@ def _rule(duty: Duty) -> dict[str, Any]:
 
 def _result(finding: Finding, index: int) -> dict[str, Any]:
     kind = _KINDS[finding.outcome]
-    mark = f"{finding.duty.id} {finding.kind} {finding.subject}"
     found: dict[str, Any] = {
         "ruleId": finding.duty.id,
         "ruleIndex": index,
@@ -73,7 +75,7 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
             {"logicalLocations": [{"fullyQualifiedName": unit, "kind": "resource"}]}
             for unit in finding.units
         ],
-        "partialFingerprints": {"troth/1": hashlib.sha256(mark.encode()).hexdigest()},
+        "partialFingerprints": {"troth/1": _print(finding)},
         "properties": {
             "outcome": finding.outcome,
             "reason": finding.reason or None,
@@ -88,3 +90,8 @@ def _result(finding: Finding, index: int) -> dict[str, Any]:
     if finding.outcome == Outcome.WAIVED:
         found["suppressions"] = [{"kind": "external", "justification": finding.because}]
     return found
+
+
+def _print(finding: Finding) -> str:
+    mark = f"{finding.duty.id} {finding.kind} {finding.subject}"
+    return hashlib.sha256(mark.encode()).hexdigest()

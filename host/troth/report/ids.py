@@ -7,7 +7,7 @@ import re
 import uuid
 
 from ..core.duties import Clause
-from .findings import Report
+from .report import Report
 
 NS = "urn:troth"
 

@@ -1,64 +1,124 @@
-"""The findings as people read them: what is said alike of many units is one line."""
+"""The findings as people read them: what is said alike of many units is one line.
+
+A line names a few units and counts them all. So does the last line of a duty for everybody whose
+answer is of the same kind in yet other words: a reader wants ten examples, a program has them all.
+"""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..core.duties import Subject
 from ..fleet.words import count
-from .findings import Finding
+from .findings import Said
+from .groups import Findings, Group, Own, by_subject
+from .roll import MOST, Span
 
-_MOST = 12  # names on one line; the formats for programs have them all
+_MIXED = ("the others, each in words of its own", "")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Line:
     """One answer, of all that were told it in the same words."""
 
-    findings: tuple[Finding, ...]
+    said: Said
+    subject: str  # of what units stand under
+    because: str
+    remedy: str
+    span: Span
+    mixed: bool = False  # of many, each in words of its own
 
-    @property
-    def finding(self) -> Finding:
-        return self.findings[0]
-
-    @property
-    def units(self) -> tuple[str, ...]:
-        return tuple(sorted({unit for each in self.findings for unit in each.units}))
+    def join(self, span: Span) -> None:
+        self.span = self.span.join(span)
 
     @property
     def about(self) -> str:
-        first = self.finding
-        if first.kind == Subject.UNIT:
-            head = "unit" if len(self.units) == 1 else count(len(self.units), "unit") + ":"
-            return f"{head} {some(self.units, ' ')}"
-        subject = first.subject if len(first.subject) < 40 else f"{first.subject[:12]}…"
-        return f"{first.kind} {subject}: {some(self.units, ' ')}"
+        names = some(self.span.names, " ", self.span.size)
+        if self.said.kind == Subject.UNIT:
+            head = "unit" if self.span.size == 1 else count(self.span.size, "unit") + ":"
+            return f"{head} {names}"
+        if self.mixed:
+            return f"other {self.said.kind}s: {names}"
+        subject = self.subject if len(self.subject) < 40 else f"{self.subject[:12]}…"
+        return f"{self.said.kind} {subject}: {names}"
 
     @property
     def since(self) -> str:
-        first = min(each.since for each in self.findings)
-        last = max(each.since for each in self.findings)
+        first, last = self.span.since
         return first if first == last else f"{first} to {last}"
 
     @property
     def evidence(self) -> str:
-        told = (each.evidence for each in self.findings if each.evidence)
-        return some(tuple(dict.fromkeys(told)), ", ")
+        return some(tuple(proof for _, proof in self.span.proofs), ", ", self.span.proven)
 
 
-def lines(findings: Iterable[Finding]) -> list[Line]:
+def lines(findings: Findings) -> list[Line]:
     """In the order of the report."""
-    found: dict[tuple[object, ...], list[Finding]] = defaultdict(list)
-    for each in findings:
-        subject = "" if each.kind == Subject.UNIT else each.subject
-        laws = tuple(law.words for law in each.laws)
-        said = (each.answer, each.party, each.because, each.remedy, each.assurance)
-        found[each.duty.id, each.kind, subject, laws, *said].append(each)
-    return [Line(tuple(alike)) for alike in found.values()]
+    return [line for row in findings.rows for line in _bounded(_alike(row))]
 
 
-def some(names: tuple[str, ...], between: str, most: int = _MOST) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
+def cut(units: Sequence[str]) -> str:
+    """Where all names stand, if a line cannot hold them."""
+    if len(units) <= MOST:
+        return ""
+    return (
+        f"A line names {MOST} of its units and counts the others. In -f csv and -f json of this "
+        "report each unit stands in each of its findings"
+    )
+
+
+def some(names: tuple[str, ...], between: str, size: int, most: int = MOST) -> str:
+    more = f" and {size - most} more" if size > most else ""
     return between.join(names[:most]) + more
+
+
+def _alike(row: Iterable[Group]) -> list[Line]:
+    """What is said in the same words, in the order of the first unit of each."""
+    found: dict[tuple[object, ...], Line] = {}
+    for group in row:
+        for line in _told(group):
+            said = line.said
+            laws = tuple(law.words for law in said.laws)
+            key = (said.answer, line.subject, laws, said.party, said.assurance)
+            alike = found.setdefault((*key, line.because, line.remedy, line.mixed), line)
+            if alike is not line:
+                alike.join(line.span)
+    return sorted(found.values(), key=lambda line: (line.mixed, line.subject, line.span.names[0]))
+
+
+def _told(group: Group) -> Iterator[Line]:
+    """A line for each wording, as long as there are few."""
+    if isinstance(group, Own):
+        yield Line(group.said, "", group.because, group.remedy, group.span())
+        return
+    found: dict[tuple[str, str], Line] = {}
+    for each in by_subject((group,)):
+        subject = "" if each.kind == Subject.UNIT else each.subject
+        proofs = ((subject or each.subject, each.evidence),) if each.evidence else ()
+        span = Span(len(each.units), each.units[:MOST], (each.since,) * 2, proofs, len(proofs))
+        words = (each.because, each.remedy)
+        if words not in found and len(found) >= MOST:
+            words = _MIXED
+        if words in found:
+            found[words].join(span)
+        else:
+            found[words] = Line(each.said, subject, *words, span, words is _MIXED)
+    yield from found.values()
+
+
+def _bounded(found: list[Line]) -> Iterator[Line]:
+    """The first lines of each kind of answer, and one for all the others."""
+    told: Counter[str] = Counter()
+    rest: dict[str, Line] = {}
+    for line in found:
+        answer = line.said.answer
+        told[answer] += 1
+        if told[answer] <= MOST and not line.mixed:
+            yield line
+        elif answer in rest:
+            rest[answer].join(line.span)
+        else:
+            rest[answer] = Line(line.said, "", *_MIXED, line.span, mixed=True)
+    yield from rest.values()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterator
 from typing import Any
 
 from ..core.duties import Duty
-from .findings import Report
+from .forms import document
 from .ids import NS, uid
+from .report import Report
 
 VERSION = "1.2.1"
 
 
-def dump(name: str, body: dict[str, Any]) -> str:
-    return json.dumps({name: body}, indent=2, ensure_ascii=False) + "\n"
+def dump(name: str, body: dict[str, Any]) -> Iterator[str]:
+    return document({name: body})
 
 
 def metadata(report: Report, title: str) -> dict[str, Any]:

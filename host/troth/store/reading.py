@@ -26,6 +26,7 @@ from . import (
     references,
     registry,
     timeline,
+    told,
     waivers,
 )
 from .engine import Engines
@@ -278,11 +279,23 @@ class Reading:
         """Under which rules everybody was judged, newest first."""
         return self._read(lambda conn: judged.rows(conn, as_of))
 
+    def stays(self, as_of: int) -> dict[str, told.Stay]:
+        """Which sheets each unit held up to an instant, and where their answers began."""
+        return self._read(lambda conn: told.stays(conn, as_of))
+
+    def words_of(self, duty: str, as_of: int) -> dict[str, told.Words]:
+        """What units were told of a duty by values of their own reports, by device id."""
+        return self._read(lambda conn: told.words(conn, duty, as_of))
+
     def failing_since(
         self, subject: str | None = None, *, kind: str = "unit", as_of: int | None = None
     ) -> dict[tuple[str, str, str], int]:
         """Since when without a break, for each failing answer, by kind, subject and duty."""
         return self._read(lambda conn: timeline.failing_since(conn, as_of, kind, subject))
+
+    def failing_rows(self, as_of: int) -> dict[tuple[str, str, str], int]:
+        """The same of what stands on no unit's sheet."""
+        return self._read(lambda conn: timeline.failing_rows(conn, as_of))
 
     def history(
         self, subject: str, *, kind: str = "unit", duty: str | None = None

@@ -60,6 +60,16 @@ def failing_since(
     conn: Connection, as_of: int | None, kind: str | None = None, subject: str | None = None
 ) -> dict[tuple[str, str, str], int]:
     """Since when each failing answer fails without a break, however often it was reworded."""
+    found = failing_rows(conn, as_of, kind, subject)
+    if kind in ("unit", None):
+        found |= sheets.failing_since(conn, as_of, subject)
+    return found
+
+
+def failing_rows(
+    conn: Connection, as_of: int | None, kind: str | None = None, subject: str | None = None
+) -> dict[tuple[str, str, str], int]:
+    """The same of those answers alone that stand on no sheet."""
     before = _verdicts.alias()
     same = and_(
         *(before.c[name] == _verdicts.c[name] for name in ("subject_kind", "subject", "duty")),
@@ -78,10 +88,7 @@ def failing_since(
     if subject is not None:
         asked = asked.where(_verdicts.c.subject_kind == kind, _verdicts.c.subject == subject)
     rows = conn.execute(_held(asked, _verdicts, as_of))
-    found = {(row.subject_kind, row.subject, row.duty): row.failing for row in rows}
-    if kind in ("unit", None):
-        found |= sheets.failing_since(conn, as_of, subject)
-    return found
+    return {(row.subject_kind, row.subject, row.duty): row.failing for row in rows}
 
 
 def subjects(conn: Connection, device: str, as_of: int | None) -> dict[str, str]:
