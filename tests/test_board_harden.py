@@ -178,6 +178,9 @@ def test_a_folder_is_one_chips(tmp_path: Path) -> None:
     other = {**state, "MAC": {"value": "7c:df:a1:00:00:02 (OK)"}}
     with pytest.raises(Trouble, match="another chip"):
         work.settle_folder(target, steps, other)
+    with pytest.raises(Trouble, match="another chip") as told:
+        work.read_state(replace(target, chip=load_chip("esp32s3")))
+    assert told.value.why == "an esp32c3, not an esp32s3"
     show(target, next(step for step in steps if step.name == "keys"), state)
     with pytest.raises(Trouble, match="does not hold them"):
         work.settle_folder(replace(target, folder=tmp_path), steps, state)

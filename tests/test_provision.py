@@ -437,6 +437,16 @@ def test_what_is_wrong_is_told_and_nothing_is_registered(
     assert line.store.devices() == ()
 
 
+def test_a_signer_that_the_chip_lacks_is_told_before_anything_is_written(line: Line) -> None:
+    board = stock()
+    board.chip = "esp32"
+    said = json.loads((ORDER.files or {})["/troth.json"]) | {"signer": "efuse-hmac"}
+    files = {**(ORDER.files or {}), "/troth.json": json.dumps(said).encode()}
+    before = dict(board.vfs)
+    assert code_of(line, board, replace(ORDER, files=files)) == "signer.absent"
+    assert board.vfs == before
+
+
 def test_of_an_agent_installed_before_no_source_stays_to_go_before_the_bytecode(line: Line) -> None:
     board = stock()
     board.vfs[f"{manifest.AGENT}/loop.py"] = b"# of last year"

@@ -112,6 +112,7 @@ def test_a_shipped_password_is_counted() -> None:
         pytest.param({"hwmodel": ""}, "file.settings", id="model"),
         pytest.param({"oemid": "xyz123"}, "file.settings", id="oemid"),
         pytest.param({"services": {"ap": "wpa9"}}, "file.settings", id="ap"),
+        pytest.param({"signer": "tpm"}, "file.settings", id="signer"),
         pytest.param({"services": []}, "file.settings", id="services"),
     ],
 )

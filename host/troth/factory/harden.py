@@ -83,6 +83,7 @@ def make_image(target: Target) -> None:
 
 def read_state(target: Target) -> State:
     """All fuses as espefuse shows them; a virtual chip that is not there yet is a new one."""
+    _check_kind(target)
     if not target.port and not (target.folder / EFUSES).is_file():
         _new_chip(target)
     place = ["--port", target.port] if target.port else ["--virt", "--path-efuse-file", EFUSES]
@@ -115,15 +116,9 @@ def mac_of(state: State) -> bytes:
 
 def settle_folder(target: Target, steps: Iterable[Step], state: State) -> None:
     """One folder, one chip: keys of another chip, or new ones for a burned chip, would kill it."""
-    mark = target.folder / _MAC
     mac = mac_of(state).hex()
-    if mark.is_file() and mark.read_text(encoding="utf-8") != mac:
-        raise Trouble(
-            "harden.folder",
-            f"{target.folder} holds the keys of another chip",
-            why=f"this one is {mac}",
-            fix="give each chip a folder of its own",
-        )
+    if _mark(target)[:1] not in ([], [mac]):
+        raise _of_another(target, f"this one is {mac}")
     keys = next(step for step in steps if step.name == "keys")
     if _begun(target, keys, state) and not (target.folder / FLASH_KEY).is_file():
         raise Trouble(
@@ -131,7 +126,25 @@ def settle_folder(target: Target, steps: Iterable[Step], state: State) -> None:
             f"this chip has its keys, and {target.folder} does not hold them",
             fix="name the folder in which they were made",
         )
-    mark.write_text(mac, encoding="utf-8")
+    (target.folder / _MAC).write_text(f"{mac} {target.chip.id}", encoding="utf-8")
+
+
+def _check_kind(target: Target) -> None:
+    """The fuses of one kind of chip make no sense read as those of another."""
+    kind = _mark(target)[1:]
+    if kind not in ([], [target.chip.id]):
+        raise _of_another(target, f"an {kind[0]}, not an {target.chip.id}")
+
+
+def _mark(target: Target) -> list[str]:
+    """Whose folder this is: MAC and kind of chip; nothing yet in a new one."""
+    mark = target.folder / _MAC
+    return mark.read_text(encoding="utf-8").split() if mark.is_file() else []
+
+
+def _of_another(target: Target, why: str) -> Trouble:
+    what = f"{target.folder} holds the keys of another chip"
+    return Trouble("harden.folder", what, why=why, fix="give each chip a folder of its own")
 
 
 def harden(

@@ -20,6 +20,7 @@ from ..trouble import Trouble
 SETTINGS = "/troth.json"
 AGENT = "/lib/troth_agent"
 LINKS = ("https", "mqtts")
+SIGNERS = ("soft", "efuse-hmac", "atecc608")
 _CODE = (".py", ".mpy")
 _MAX_FILE = 2 * 1024 * 1024
 _WIFI = (
@@ -118,6 +119,8 @@ def read_settings(raw: bytes, where: str) -> dict[str, Any]:
         raise _wrong(where, "oemid: want a number, or 6 or 32 hex digits")
     if said.get("link", LINKS[0]) not in LINKS:
         raise _wrong(where, "link: want https or mqtts")
+    if said.get("signer", SIGNERS[0]) not in SIGNERS:
+        raise _wrong(where, f"signer: want one of {', '.join(SIGNERS)}")
     _check_services(said.get("services", {}), where)
     return said
 

@@ -17,6 +17,7 @@ from ..trouble import Trouble
 from . import fuses
 from .custody import HARDWARE, said_key
 from .enrol import Seen
+from .hardening import load_chip
 from .image import CHIPS
 from .manifest import AGENT, SETTINGS, board_tree, executable, read_settings
 from .order import CA_FILE, Order
@@ -68,6 +69,7 @@ class Steps:
             )
         self.chip, self.mac, self.bytecode = chip, mac.lower(), said.get("bytecode", 0)
         self.files = board.digests()
+        self.settings = self._settings(board)  # before anything is written
 
     def install_agent(self, board: Board) -> None:
         """Install what differs; a frozen agent is left alone and no file may stand in for it."""
@@ -103,18 +105,27 @@ class Steps:
         self.build = str(said.get("build"))
         return True
 
-    def write_settings(self, board: Board) -> None:
+    def _settings(self, board: Board) -> dict[str, Any]:
         given = (self.order.files or {}).get(SETTINGS)
         if given is None and SETTINGS in self.files:
             given = board.read(SETTINGS)
         bare = {**_BARE, "hwmodel": self.order.model or "own-board"}
-        self.settings = read_settings(given or json.dumps(bare).encode(), "troth.json")
-        if self.order.model not in (None, self.settings["hwmodel"]):
+        said = read_settings(given or json.dumps(bare).encode(), "troth.json")
+        if self.order.model not in (None, said["hwmodel"]):
             raise Trouble(
                 "board.model",
-                f"troth.json says model {self.settings['hwmodel']}, not {self.order.model}",
+                f"troth.json says model {said['hwmodel']}, not {self.order.model}",
                 fix="name the right --files, or leave --model out",
             )
+        if said.get("signer") == "efuse-hmac" and not load_chip(self.chip).hmac:
+            raise Trouble(
+                "signer.absent",
+                f"troth.json says signer efuse-hmac, and an {self.chip} has no HMAC peripheral",
+                fix='"signer": "soft" or "atecc608", or another chip',
+            )
+        return said
+
+    def write_settings(self, board: Board) -> None:
         said = self.order.settle(self.settings, self.mac or "")
         self._put(board, {CA_FILE: self.order.ca, SETTINGS: said})
 
