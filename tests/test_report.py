@@ -110,8 +110,10 @@ def test_many_are_counted_and_a_dozen_named_and_programs_have_them_all(tmp_path:
     changed = [each for each in lines(found.findings) if each.said.duty.id == "boot.files-known"]
     assert [each.span.size for each in changed] == [1] * 12 + [2]  # each in words of its own
     alike = next(each for each in lines(found.findings) if each.said.duty.id == "auth.best-crypto")
-    assert alike.about.startswith("14 units: therm-00 therm-01")
-    assert alike.about.endswith("therm-11 and 2 more")
+    assert alike.about(found.units) == "all 14 units"
+    some = alike.about(["therm-99", *found.units])
+    assert some.startswith("14 units: therm-00 therm-01")
+    assert some.endswith("therm-11 and 2 more")
     assert "-f csv and -f json" in text("html", found)
     told = json.loads(text("json", found))["findings"]
     subjects = [each["subject"] for each in told if each["duty"] == "boot.files-known"]

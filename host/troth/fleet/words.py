@@ -84,7 +84,10 @@ def plain(text: object, limit: int = 200) -> str:
     A firmware name may hold escape sequences, newlines or direction marks; neither a terminal nor
     a log nor a reader shall obey them.
     """
-    shown = "".join(_visible(char) for char in str(text)[: limit + 1])
+    text = str(text)
+    if len(text) <= limit and text.isprintable():
+        return text
+    shown = "".join(_visible(char) for char in text[: limit + 1])
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 
 from ..core.duties import Outcome
@@ -37,9 +37,9 @@ def write(report: Report) -> Iterator[str]:
         f'<p class="{says}">{escape(report.words.capitalize())}</p>',
         _cover(report),
         "<h2>What falls short, or is not known</h2>",
-        _table(_HEAD, map(_row, short)),
+        _table(_HEAD, (_row(line, report.units) for line in short)),
         "<h2>What is met, or does not apply</h2>",
-        _table(_HEAD, map(_row, kept)),
+        _table(_HEAD, (_row(line, report.units) for line in kept)),
         "</html>",
     ]
     yield "\n".join(parts) + "\n"
@@ -68,7 +68,7 @@ def _cover(report: Report) -> str:
     return _table((), ((f"<b>{head}</b>", escape(text)) for head, text in rows if text))
 
 
-def _row(line: Line) -> tuple[str, ...]:
+def _row(line: Line, units: Sequence[str]) -> tuple[str, ...]:
     said, duty = line.said, line.said.duty
     answer = escape(said.answer)
     return (
@@ -76,7 +76,7 @@ def _row(line: Line) -> tuple[str, ...]:
         escape("; ".join(law.words for law in said.laws)),
         (f'<b class="breach">{answer}</b>' if said.is_breach else answer)
         + f" <small>since {escape(line.since)}</small>",
-        escape(line.about),
+        escape(line.about(units)),
         escape(said.party.value if said.party else ""),
         escape(line.because)
         + (f" <small><b>Do:</b> {escape(line.remedy)}</small>" if line.remedy else ""),

@@ -6,7 +6,7 @@ The engine is an extra of its own (reportlab, BSD); the same report gives the sa
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 from xml.sax.saxutils import escape
 
@@ -47,9 +47,9 @@ def write(report: Report) -> bytes:
     story = [
         *_cover(report),
         _text("What falls short, or is not known", "Heading2"),
-        *_findings(lines(short), page.width),
+        *_findings(lines(short), report.units, page.width),
         _text("What is met, or does not apply", "Heading2"),
-        *_findings(lines(kept), page.width),
+        *_findings(lines(kept), report.units, page.width),
     ]
     foot = f"{report.engine} · as of {report.as_of} · catalogue {report.catalogue[:16]}"
 
@@ -107,11 +107,11 @@ def _short(part: str) -> list[Any]:
     return [_text(title, "Heading4"), *(_text(line, "Normal") for line in (*told, *rest))]
 
 
-def _findings(found: Iterable[Line], width: float) -> list[Any]:
+def _findings(found: Iterable[Line], units: Sequence[str], width: float) -> list[Any]:
     from reportlab.lib.colors import lightgrey
     from reportlab.platypus import Table, TableStyle
 
-    rows = [[_text(cell, "BodyText") for cell in _row(each)] for each in found]
+    rows = [[_text(cell, "BodyText") for cell in _row(each, units)] for each in found]
     if not rows:
         return [_text("None.", "Normal")]
     head = [_text(f"<b>{cell}</b>", "BodyText", raw=True) for cell in _HEAD]
@@ -120,14 +120,14 @@ def _findings(found: Iterable[Line], width: float) -> list[Any]:
     return [Table([head, *rows], widths, repeatRows=1, splitInRow=1, style=TableStyle(style))]
 
 
-def _row(line: Line) -> tuple[str, ...]:
+def _row(line: Line, units: Sequence[str]) -> tuple[str, ...]:
     said, duty = line.said, line.said.duty
     laws = "; ".join(law.words for law in said.laws if law.text)
     todo = f". Do: {line.remedy}" if line.remedy else ""
     return (
         f"{duty.id}: {duty.title} ({duty.severity.value}). {laws}",
         f"{said.answer}, since {line.since}",
-        line.about,
+        line.about(units),
         said.party.value if said.party else "",
         line.because + todo,
         said.assurance + (f"; evidence {line.evidence}" if line.evidence else ""),

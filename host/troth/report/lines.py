@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from ..core.duties import Subject
-from ..fleet.words import count
-from .findings import Said
+from .findings import Finding, Said
 from .groups import Findings, Group, Own, by_subject
 from .roll import MOST, Span
 
@@ -33,12 +33,14 @@ class Line:
     def join(self, span: Span) -> None:
         self.span = self.span.join(span)
 
-    @property
-    def about(self) -> str:
-        names = some(self.span.names, " ", self.span.size)
+    def about(self, units: Sequence[str]) -> str:
+        """These, of all the units of the report, which its cover names."""
+        size = self.span.size
+        everybody = size > MOST and size == len(units)
+        names = f"all {size} units" if everybody else some(self.span.names, " ", size)
         if self.said.kind == Subject.UNIT:
-            head = "unit" if self.span.size == 1 else count(self.span.size, "unit") + ":"
-            return f"{head} {names}"
+            head = "unit " if size == 1 else "" if everybody else f"{size} units: "
+            return head + names
         if self.mixed:
             return f"other {self.said.kind}s: {names}"
         subject = self.subject if len(self.subject) < 40 else f"{self.subject[:12]}…"
@@ -93,19 +95,26 @@ def _told(group: Group) -> Iterator[Line]:
     if isinstance(group, Own):
         yield Line(group.said, "", group.because, group.remedy, group.span())
         return
-    found: dict[tuple[str, str], Line] = {}
+    found: dict[tuple[str, str], list[Finding]] = {}
     for each in by_subject((group,)):
-        subject = "" if each.kind == Subject.UNIT else each.subject
-        proofs = ((subject or each.subject, each.evidence),) if each.evidence else ()
-        span = Span(len(each.units), each.units[:MOST], (each.since,) * 2, proofs, len(proofs))
         words = (each.because, each.remedy)
-        if words not in found and len(found) >= MOST:
-            words = _MIXED
-        if words in found:
-            found[words].join(span)
-        else:
-            found[words] = Line(each.said, subject, *words, span, words is _MIXED)
-    yield from found.values()
+        found.setdefault(words if words in found or len(found) < MOST else _MIXED, []).append(each)
+    for words, ours in found.items():
+        subject = "" if group.said.kind == Subject.UNIT else ours[0].subject
+        yield Line(group.said, subject, *words, _span(ours), mixed=words is _MIXED)
+
+
+def _span(findings: Sequence[Finding]) -> Span:
+    since = [each.since for each in findings]
+    proofs = [(each.subject, each.evidence) for each in findings if each.evidence]
+    names = chain.from_iterable(each.units for each in findings)
+    return Span(
+        sum(len(each.units) for each in findings),
+        tuple(islice(names, MOST)),
+        (min(since), max(since)),
+        tuple(proofs[:MOST]),
+        len(proofs),
+    )
 
 
 def _bounded(found: list[Line]) -> Iterator[Line]:
