@@ -15,7 +15,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import cycle, islice
 from pathlib import Path
-from typing import NamedTuple
 
 import fleet
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -25,13 +24,12 @@ from figures import Figure, at_least, in_turns
 
 import forge
 import house
-from troth.core.claims import ClaimsSet, Token
-from troth.core.evidence import Evidence
+from troth.core.claims import ClaimsSet
 from troth.core.freshness import Challenge
-from troth.core.trust import VerifiedEvidence, opened, sealed
+from troth.core.trust import opened, sealed
 from troth.core.verdict import State
+from troth.core.verify import Report as Said
 from troth.core.verify import answered, described, parse_evidence
-from troth.fleet.context import Signer
 from troth.formats import cose
 from troth.ingest.desk import HANDFUL
 from troth.ingest.pipeline import Pipeline
@@ -51,15 +49,6 @@ class Report:
     raw: bytes
     challenge: Challenge
     at: int
-
-
-class Heard(NamedTuple):
-    """A report that was authenticated, and what it says."""
-
-    at: int
-    signer: Signer
-    token: Token
-    claims_set: ClaimsSet
 
 
 def measure() -> list[Figure]:
@@ -103,40 +92,35 @@ def _judged(pipeline: Pipeline, reports: Iterator[Report]) -> Callable[[], objec
     context, judge = pipeline.context, pipeline.judge
     pending = iter(list(reports))
 
-    def read(report: Report) -> tuple[Report, Evidence, Signer]:
-        evidence = parse_evidence(report.raw)
-        signer = context.signer(evidence.key_id)
-        if signer is None:
-            raise RuntimeError("a board of the fleet is not enrolled")
-        return report, evidence, signer
-
-    def heard(report: Report, signer: Signer, verified: VerifiedEvidence) -> Heard:
-        said = answered(verified, report.challenge, now=report.at)
-        known = context.claims_set(said.token.set_digest)
-        found = described(said, known)
+    def known(said: Said) -> ClaimsSet:
+        at_hand = context.claims_set(said.token.set_digest)
+        found = described(said, at_hand)
         if found is None:
             raise RuntimeError("the claims-set of a known board is not known")
-        if found is not known:
-            found = context.remember(found)
-        return Heard(report.at, signer, said.token, found)
-
-    def weighed(at: int, signer: Signer, token: Token, claims_set: ClaimsSet) -> None:
-        facts = context.facts(signer.unit, signer.epoch, token, claims_set, now=at)
-        verdict = judge.judge(facts)
-        if verdict.state is not State.COMPLIANT:
-            raise RuntimeError(f"a healthy board came out {verdict.state}")
+        return found if found is at_hand else context.remember(found)
 
     def walk() -> None:
-        met = [read(report) for report in islice(pending, HANDFUL)]
-        asked = [(r, signer, sealed(e, signer.key)) for r, e, signer in met]
-        signed = [(r, signer, opened(found, found.holds())) for r, signer, found in asked]
-        if not signed:
-            raise RuntimeError("more is measured than was made")
-        told = [heard(*each) for each in signed]
-        for each in told:
-            weighed(*each)
-        for at, signer, token, claims_set in told:
-            context.take(signer.key.device, signer.epoch, token, claims_set, at)
+        reports = list(islice(pending, HANDFUL))
+        evidence = [parse_evidence(each.raw) for each in reports]
+        signers = [context.signer(each.key_id) for each in evidence]
+        seals = [sealed(each, who.key) for each, who in zip(evidence, signers, strict=True)]
+        verified = [opened(each, each.holds()) for each in seals]
+        said = [
+            answered(v, each.challenge, now=each.at)
+            for v, each in zip(verified, reports, strict=True)
+        ]
+        sets = [known(each) for each in said]
+        told = list(zip(signers, said, sets, reports, strict=True))
+        verdicts = [
+            judge.judge(context.facts(who.unit, who.epoch, each.token, claims, now=report.at))
+            for who, each, claims, report in told
+        ]
+        for who, each, claims, report in told:
+            context.take(who.key.device, who.epoch, each.token, claims, report.at)
+        if {each.state for each in verdicts} != {State.COMPLIANT}:
+            raise RuntimeError(
+                "a healthy board is not compliant, or more is measured than was made"
+            )
 
     return walk
 

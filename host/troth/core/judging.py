@@ -90,6 +90,7 @@ class Judge:
         self._kept: dict[str, _Kept] = {}
         self._sets: dict[object, _Settled] = {}
         self._said: dict[Any, Any] = {}
+        self._sheets: dict[tuple[int, ...], tuple[Appraisal, ...]] = {}
         self._bindings: dict[object, tuple[int, int, DutySet]] = {}
         self._lock = Lock()
 
@@ -129,7 +130,7 @@ class Judge:
         chosen, set_turns = self._binding(facts.u, facts.now)
         set_turns = first_after(facts.now, set_turns, facts.until)
         given, found = self._answer(facts)
-        appraisals = covered(facts, self.catalogue.duties, found)
+        appraisals = self._sheet(covered(facts, self.catalogue.duties, found))
         asked = [(duty, each) for duty, each in given if _is_asked_anew(duty, each)]
         outcomes = {each.duty: each.outcome for each in appraisals}
         verdict = Verdict(
@@ -145,7 +146,7 @@ class Judge:
             facts.now,
             still,
             facts[2:],
-            facts.v[LIVE_V:],
+            self._once(facts.v[LIVE_V:]),
             facts.v[1:LIVE_V],
             self._once(tuple(_asked(*each) for each in asked if _is_of_the_instant(each[0]))),
             self._once(tuple(_asked(*each) for each in asked)),
@@ -203,6 +204,14 @@ class Judge:
         if held is None:
             self._remember(self._said, said, said, _SAID)
         return said if held is None else held
+
+    def _sheet(self, told: tuple[Appraisal, ...]) -> tuple[Appraisal, ...]:
+        """The same of all answers at once, which are known by where each of them lies."""
+        place = tuple(map(id, told))
+        held = self._sheets.get(place)
+        if held is None:
+            self._remember(self._sheets, place, told, _SETS)
+        return held or told
 
     def _remember(self, memory: dict[_K, _V], key: _K, value: _V, most: int) -> None:
         with self._lock:

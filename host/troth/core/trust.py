@@ -36,7 +36,7 @@ class SignKey:
     def seal(self, evidence: Evidence) -> cose.Es256:
         """What must hold under this key. Raises BadSignature for what can be no signature."""
         signed = cose.signature1(evidence.protected, evidence.payload)
-        return cose.es256(self.point, self.public_key, evidence.signature, signed)
+        return cose.es256(self.point, evidence.signature, signed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,13 @@ class Sealed(NamedTuple):
     key: KnownKey
     evidence: Evidence
     seal: cose.Es256 | None  # None: a MAC, and it held
+
+    @property
+    def plain(self) -> tuple[bytes, bytes, bytes] | None:
+        """What the arithmetic needs, for another process: public key, DER and digest."""
+        if self.seal is None or isinstance(self.key, MacKey):
+            return None
+        return self.key.public_key, self.seal.der, self.seal.digest
 
     def holds(self) -> bool:
         """The arithmetic: most of what a report costs."""

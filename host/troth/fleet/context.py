@@ -291,7 +291,9 @@ class Context:
         now: int,
         late: bool = False,
     ) -> Facts:
-        standing = self._yardsticks.of(unit, claims_set, now)
+        standing = history.standing
+        if standing is None or not standing.holds(unit, claims_set, now):
+            standing = history.standing = self._yardsticks.of(unit, claims_set, now)
         fuses = standing.fuse_regressions
         shown, unburned = history.before(claims_set)
         if unburned and not late:  # then it may not have been burned

@@ -11,6 +11,7 @@ from functools import lru_cache
 from ..core.claims import ClaimsSet, DeviceClaims, Token
 from ..core.device import fuse_bits
 from ..core.freshness import Handle, is_overtaken
+from .yardstick import Yardstick
 
 HOUR, DAY = 3600, 86_400
 # two reports of one boot that cross on their way may arrive a little out of order
@@ -37,6 +38,7 @@ class History:
     last: int | None = None
     reported: ClaimsSet | None = None  # with the last report
     said: tuple[frozenset[str], int] = (_NOTHING, 0)  # what there is to `before` of it
+    standing: Yardstick | None = None  # what it was last compared with
     taken: int = 0  # reports
     read: int = 0  # the last row of the store that it was read with
 

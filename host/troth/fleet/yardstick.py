@@ -39,14 +39,22 @@ class Yardstick(NamedTuple):
     newer_since: int | None
     support_end: int | None
 
+    def holds(self, unit: Registration, claims_set: ClaimsSet, now: int) -> bool:
+        """Is it still the one for this? What a record changed is another registration."""
+        return (
+            self.unit is unit
+            and self.claims_set is claims_set
+            and self.since <= now
+            and (self.until is None or now < self.until)
+        )
+
 
 class Yardsticks:
-    """One for each unit, good until a record changes. Its owner sees to threads."""
+    """Made from the records, which are remembered until they change. Its owner sees to threads."""
 
     def __init__(self, store: Store, policy: Policy) -> None:
         self._store = store
         self._policy = policy
-        self._kept: dict[str, Yardstick] = {}
         self._statements: dict[str, tuple[Statement, ...]] = {}
         self._releases: dict[tuple[str, str], tuple[Release, ...]] = {}
         self._references: dict[Reference, Reference] = {}
@@ -56,7 +64,6 @@ class Yardsticks:
 
     def forget(self) -> None:
         """The records are others than before."""
-        self._kept.clear()
         self._statements.clear()
         self._releases.clear()
         self._references.clear()
@@ -64,19 +71,6 @@ class Yardsticks:
         self._fed_before, self._fed = self._fed or self._fed_before, None
 
     def of(self, unit: Registration, claims_set: ClaimsSet, now: int) -> Yardstick:
-        """The very same one for as long as the unit reports the same set and the clock allows."""
-        kept = self._kept.get(unit.device)
-        if (
-            kept is None
-            or kept.unit is not unit
-            or kept.claims_set is not claims_set
-            or now < kept.since
-            or (kept.until is not None and now >= kept.until)
-        ):
-            kept = self._kept[unit.device] = self._made(unit, claims_set, now)
-        return kept
-
-    def _made(self, unit: Registration, claims_set: ClaimsSet, now: int) -> Yardstick:
         said, line = claims_set.claims, unit.provisioning
         fuses = None
         if line is not None and said.fuses is not None:

@@ -71,31 +71,18 @@ def _normal(protected: bytes) -> bytes:
 class Es256(NamedTuple):
     """All that the arithmetic needs to know of one signature."""
 
-    point: ec.EllipticCurvePublicKey
-    public_key: bytes  # the same: x || y
+    key: ec.EllipticCurvePublicKey
     der: bytes
     digest: bytes  # of what was signed
 
-    @property
-    def plain(self) -> tuple[bytes, bytes, bytes]:
-        """As another process is told."""
-        return self.public_key, self.der, self.digest
-
-    @classmethod
-    def of(cls, plain: tuple[bytes, bytes, bytes]) -> Es256:
-        """As it was told."""
-        return cls(point(plain[0]), *plain)
-
     def holds(self) -> bool:
         """Whether this very key made it (RFC 9053 section 2.1)."""
-        return _holds(self.point, self.der, self.digest)
+        return _holds(self.key, self.der, self.digest)
 
 
-def es256(
-    key: ec.EllipticCurvePublicKey, public_key: bytes, signature: bytes, signed: bytes
-) -> Es256:
+def es256(key: ec.EllipticCurvePublicKey, signature: bytes, signed: bytes) -> Es256:
     """Read r || s as a signature of `signed`. Raises BadSignature for what can be none."""
-    return new(Es256, (key, public_key, _der(signature), sha256(signed).digest()))
+    return new(Es256, (key, _der(signature), sha256(signed).digest()))
 
 
 def check_es256(key: ec.EllipticCurvePublicKey, signature: bytes, signed: bytes) -> None:

@@ -65,8 +65,9 @@ class Beside(Here):
         if len(seals) <= _FEW or not self._helped().ready:
             here(seals, then)
         else:
-            plain = [seal.seal and seal.seal.plain for seal in seals]
-            self._helped().ask((_CHECK, plain), then, lambda: here(seals, then))
+            self._helped().ask(
+                (_CHECK, [seal.plain for seal in seals]), then, lambda: here(seals, then)
+            )
 
     def sign(self, said: Sequence[bytes], then: Then) -> None:
         here = super().sign
@@ -169,9 +170,13 @@ def main(descriptor: int) -> None:
         while True:
             what, asks = wire.recv()
             if what == _CHECK:
-                wire.send([seal is None or cose.Es256.of(seal).holds() for seal in asks])
+                wire.send([ask is None or _holds(*ask) for ask in asks])
             else:
                 wire.send([cose.sign_es256(key, said) for said in asks])
+
+
+def _holds(public_key: bytes, der: bytes, digest: bytes) -> bool:
+    return cose.Es256(cose.point(public_key), der, digest).holds()
 
 
 if __name__ == "__main__":
