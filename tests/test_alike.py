@@ -118,7 +118,7 @@ def with_rule(
         return Answer(Outcome.MET if met(facts) else Outcome.NOT_MET)
 
     duties = tuple(
-        replace(each, rule=rule, **changes) if each.id == duty else each
+        replace(each, rule=rule, ok_text="its own", **changes) if each.id == duty else each
         for each in catalogue.duties
     )
     return replace(catalogue, duties=duties, digest=digest_of(f"{catalogue.digest} {duty}").hex())

@@ -2,9 +2,10 @@
 
 `SETS` forged boards, each with a claims-set of its own and made on another day, report and are
 judged for real; the rest of the fleet are their copies, made by the database itself, each of which
-reported at another second of the last hour. Pages are counted in CPU time, as an operator's machine
-has other work too; judging again by the clock on the wall, for it waits for the disk. The million
-lack what nobody reads for that: raw reports, keys, records of the line, answers over live values.
+reported at another second of the last hour, up to sixty times in it. Pages are counted in CPU time,
+as an operator's machine has other work too; judging again by the clock on the wall, for it waits for
+the disk. The million lack what nobody reads for that: raw reports, keys, records of the line, answers
+over live values.
 """
 
 from __future__ import annotations
@@ -49,7 +50,7 @@ _COPIED = {
     "holdings": {"id": "rows", "device": "tail", "evidence": "report"},
     "states": {"id": "rows", "device": "tail", "evidence": "report"},
     "heads": dict.fromkeys(("seen", "given", "until"), "ago")
-    | {"device": "tail", "evidence": "report"},
+    | {"device": "tail", "evidence": "report", "reports": "often"},
 }
 _JUDGED = {name: _COPIED[name] for name in ("devices", "evidence", "holdings", "states", "heads")}
 _JUDGED["evidence"] = _COPIED["evidence"] | {"raw": "none"}
@@ -161,6 +162,7 @@ def _copy(db: sqlite3.Connection, times: int, whole: bool) -> None:
             "report": f'"{{}}" + i * {reports}',
             "rows": f'"{{}}" + i * {last}',
             "ago": '"{}" - i % 3600',
+            "often": "1 + i % 60",
             "none": "x''",
         }
         made = ", ".join(said.get(told.get(name, ""), '"{}"').format(name) for name in names)

@@ -17,7 +17,7 @@ from typing import NamedTuple
 
 from ..core.duties import Appraisal, Duty, Facts, Subject
 from ..core.verdict import Verdict
-from ..store import Course, Flock, Key, Lead, Standing, Subjects, Told, Turned, Window
+from ..store import Course, Flock, Key, Lead, Limits, Standing, Subjects, Told, Turned, Window
 from .context import Context
 from .judging import Judge
 from .owners import owners
@@ -28,8 +28,15 @@ _APART = 500  # that are written one by one
 _MOST_VALUES = 64  # that a count may have by now, for all that its unit's head tells
 _MOST_SAID = 200_000
 _ELSE = -1  # no end: it is told something else
-_LAST = "v.last_evidence"
-_RECENT = ("now - v.last_evidence < r.max_evidence_age", "v.last_evidence + r.max_evidence_age")
+# a rule that asks no more than this, and when the clock turns that
+_PLAIN = {
+    "v.last_evidence": (
+        "now - v.last_evidence < r.max_evidence_age",
+        "v.last_evidence + r.max_evidence_age",
+    ),
+    "v.reconnects_per_h": ("v.reconnects_per_h <= r.max_reconnects", ""),
+    "v.boots_24h": ("v.boots_24h <= r.max_boots_24h", ""),
+}
 
 
 @dataclass(slots=True, eq=False)
@@ -63,16 +70,18 @@ class Round:
     now: int
     turned: int = 0
     generation: int = -1
-    age: int | None = None
+    limits: Limits = field(default_factory=Limits)
     own: dict[str, int] = field(default_factory=dict)
     owning: list[tuple[int, str]] = field(default_factory=list)  # by the rows of their heads
     kinds: dict[Hashable, _Kind] = field(default_factory=dict)
     said: dict[Key, _Said | None] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        age = self.context.policy.max_evidence_age
-        if age > 0 and all(map(_asks_no_more_than_recent, self.judge.catalogue.duties)):
-            self.age = age
+        policy, duties = self.context.policy, self.judge.catalogue.duties
+        allowed = policy.max_evidence_age, policy.max_reconnects, policy.max_boots_24h
+        asked = zip(_PLAIN, allowed, strict=True)
+        plain = (most if most > 0 and _is_plain(name, duties) else None for name, most in asked)
+        self.limits = Limits(*plain)
 
     def run(self, devices: Iterable[str] | None = None) -> int:
         """Judge these, or everybody; returns how many turned."""
@@ -84,12 +93,12 @@ class Round:
     def _everybody(self) -> Iterator[Window]:
         last = self.context.store.last_head()
         for after in range(0, last, _ROWS):
-            yield Window(self.now, self.age, after, after + _ROWS)
+            yield Window(self.now, self.limits, after, after + _ROWS)
 
     def _named(self, devices: Iterable[str]) -> Iterator[Window]:
         left = iter(devices)
         while some := tuple(islice(left, _NAMED)):
-            yield Window(self.now, self.age, devices=some)
+            yield Window(self.now, self.limits, devices=some)
 
     def _judge(self, window: Window) -> bool:
         """False: the records changed under our hands, or who was to lead reported meanwhile."""
@@ -172,7 +181,8 @@ class Round:
         facts = self.context.standing_facts(flock.device, now=self.now)
         if facts is None or None in kind.standing.told[:2]:
             return None
-        if self.age not in (None, facts.r.max_evidence_age):
+        asked = facts.r.max_evidence_age, facts.r.max_reconnects, facts.r.max_boots_24h
+        if any(most not in (None, its) for most, its in zip(self.limits, asked, strict=True)):
             return None
         ruling = _Ruling(facts, self.judge.judge(facts), kind.standing.told)
         said = self._agrees(ruling, flock.key)
@@ -182,13 +192,14 @@ class Round:
 
     def _agrees(self, ruling: _Ruling, key: Key) -> _Said | None:
         """Is a flock told the same, whatever has become of what is counted of it?"""
-        hourly = range(1, key.reports + 1) if key.reports else (0,)
-        daily = range(key.boots + 1)
+        hourly = _counts(key.reports, self.limits.reports, least=1)
+        daily = _counts(key.boots, self.limits.boots)
         if len(hourly) * len(daily) > _MOST_VALUES:
             return None
+        age = self.limits.age
+        recent = age is not None and key.given == self.now
         # of all that are recent, the newest and the oldest
-        recent = self.age is not None and key.given == self.now
-        given = (self.now, self.now - (self.age or 0) + 1) if recent else (key.given,)
+        given = (self.now, self.now - age + 1) if age and recent else (key.given,)
         ends = [
             {self._until(ruling, key, last, *each) for each in product(hourly, daily)}
             for last in given
@@ -257,12 +268,21 @@ def _course(said: _Said | None) -> Course | None:
     return Course(said.ruling.lead, said.until, said.by_age)
 
 
-def _asks_no_more_than_recent(duty: Duty) -> bool:
-    """Does it ask of the last report only whether it is too old, and tell when it will be?"""
-    if _LAST not in duty.names:
-        return True
-    elsewhere = f"{duty.when_text} {duty.fresh_text}"
-    return (duty.ok_text, duty.turns_text) == _RECENT and _LAST not in elsewhere
+def _counts(counted: int, most: int | None, least: int = 0) -> Sequence[int]:
+    """All that it may have come down to by now; of what is allowed, the ends."""
+    if counted == most:
+        return (0, most)
+    return range(min(least, counted), counted + 1)
+
+
+def _is_plain(name: str, duties: Iterable[Duty]) -> bool:
+    """Does no duty ask more of it than whether it is within what is allowed?"""
+    return all(
+        (duty.ok_text, duty.turns_text) == _PLAIN[name]
+        and name not in f"{duty.when_text} {duty.fresh_text}"
+        for duty in duties
+        if name in duty.names
+    )
 
 
 def _is_own(said: Appraisal) -> bool:

@@ -2,7 +2,7 @@
 
 from .changes import Accepted, Count, Recorded, Refused, Spent, Subjects
 from .engine import StoreUnavailable
-from .flocks import Flock, Key, Window
+from .flocks import Flock, Key, Limits, Window
 from .following import Course, Lead
 from .intervals import Turned
 from .kinds import Standing, Told
@@ -47,6 +47,7 @@ __all__ = [
     "Key",
     "KeyRow",
     "Lead",
+    "Limits",
     "ProvisioningRow",
     "Recorded",
     "Refused",

@@ -1,8 +1,8 @@
 """Flocks: units that no rule can tell apart at an instant, found by the database itself.
 
-They are of one kind, and what every report moves is the same for them as far as a rule may ask it:
-a report that was counted within the hour is not counted any more, and when the last one came
-matters by whether it is too old, unless a rule asks for more.
+They are of one kind, and what every report moves is the same for them as far as a rule may ask it.
+Where no rule asks more than whether the last report is too old, or a count too high, that alone
+tells them apart.
 """
 
 from __future__ import annotations
@@ -22,8 +22,11 @@ GIVEN = (
     "CASE WHEN :age IS NULL OR heads.given > :now THEN heads.given "
     "WHEN :now - heads.given < :age THEN :now ELSE :now - :age END"
 )
-REPORTS = "CASE WHEN heads.seen > :now - 3600 THEN heads.reports ELSE 0 END"
-BOOTS = "CASE WHEN heads.seen > :now - 86400 THEN heads.boots ELSE 0 END"
+_HOURLY = "CASE WHEN heads.seen > :now - 3600 THEN heads.reports ELSE 0 END"
+_DAILY = "CASE WHEN heads.seen > :now - 86400 THEN heads.boots ELSE 0 END"
+# what is allowed counts as the most that is
+REPORTS = f"CASE WHEN {_HOURLY} <= :reports THEN :reports ELSE {_HOURLY} END"
+BOOTS = f"CASE WHEN {_DAILY} <= :boots THEN :boots ELSE {_DAILY} END"
 _SEEN = "SELECT max(id) FROM evidence"
 _FIND = (
     f"{OWN} SELECT heads.kind, own.mark, {GIVEN} AS given, heads.skew, {REPORTS} AS reports, "  # noqa: S608  our own words
@@ -32,12 +35,20 @@ _FIND = (
 )
 
 
+class Limits(NamedTuple):
+    """Up to where no rule tells one number from another; None: every number counts."""
+
+    age: int | None = None  # at which a last report is too old
+    reports: int | None = None  # within the hour, the most that are allowed
+    boots: int | None = None  # within the day
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """Some of the units at an instant: rows of `heads`, or those that are named."""
 
     now: int
-    age: int | None  # at which a last report is too old; None: it counts to the second
+    limits: Limits
     after: int = 0
     upto: int = 0
     devices: tuple[str, ...] | None = None
@@ -51,7 +62,7 @@ class Window:
 
     @property
     def values(self) -> dict[str, Any]:
-        said = {"now": self.now, "age": self.age, "own": json.dumps(dict(self.own))}
+        said = {"now": self.now, "own": json.dumps(dict(self.own)), **self.limits._asdict()}
         if self.devices is None:
             return {**said, "after": self.after, "upto": self.upto}
         return {**said, "devices": json.dumps(self.devices)}
