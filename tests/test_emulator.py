@@ -425,6 +425,8 @@ def test_what_a_killed_emulator_leaves_is_swept_away(tmp_path: Path) -> None:
     with subprocess.Popen(argv, stdout=subprocess.PIPE, env=env, text=True) as process:
         assert process.stdout is not None
         assert json.loads(process.stdout.readline())["boards"]
+        (folders,) = [link.resolve() for link in (tmp_path / "run/troth-emu").glob("*.boards")]
         process.kill()
     assert json.loads(run(EMULATOR, "list", "--json", env=env).out)["boards"] == []
     assert not list((tmp_path / "run" / "troth-emu").iterdir())
+    assert not folders.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,9 @@ def running() -> dict[Path, list[dict[str, Any]]]:
         try:
             found[path] = ask(path, do="list").get("boards", [])
         except (ConnectionRefusedError, FileNotFoundError):
-            for left in (path, *path.parent.glob(f"{path.stem}-*.port")):
+            folders = path.with_suffix(".boards")
+            shutil.rmtree(folders.resolve(), ignore_errors=True)
+            for left in (path, folders, *path.parent.glob(f"{path.stem}-*.port")):
                 left.unlink(missing_ok=True)
         except (OSError, ValueError):
             continue  # one that is just ending

@@ -38,6 +38,10 @@ class Supervisor:
         for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.add_signal_handler(one, self._stop.set)
         socket_path = runtime_dir() / f"{os.getpid()}.sock"
+        folders = socket_path.with_suffix(".boards")  # who is killed cannot remove them himself
+        if self._keep is None:
+            folders.unlink(missing_ok=True)
+            folders.symlink_to(self._home)
         try:
             vm = find_vm()
             for order in self._orders:
@@ -55,6 +59,7 @@ class Supervisor:
                 board.close()
             if self._keep is None:
                 shutil.rmtree(self._home, ignore_errors=True)
+                folders.unlink(missing_ok=True)
 
     def _build(self, order: Order, vm: Vm) -> None:
         at = self._home / order.name
