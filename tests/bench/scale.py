@@ -2,10 +2,10 @@
 
 `SETS` forged boards, each with a claims-set of its own and made on another day, report and are
 judged for real; the rest of the fleet are their copies, made by the database itself, each of which
-reported at another second of the last hour, up to sixty times in it. Pages are counted in CPU time,
-as an operator's machine has other work too; judging again by the clock on the wall, for it waits for
-the disk. The million lack what nobody reads for that: raw reports, keys, records of the line, answers
-over live values.
+reported at another second of the last hour, up to sixty times in it. Pages are counted in CPU
+time, as an operator's machine has other work too; judging again by the clock on the wall, for it
+waits for the disk. The million lack what nobody reads for that: raw reports, keys, records of the
+line, answers over live values.
 """
 
 from __future__ import annotations
