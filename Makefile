@@ -74,7 +74,7 @@ clean: ## remove everything that set-up and runs have made
 	@$(BIN)/pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock >&2
 	@touch $@
 
-.vm/stamp: boards/emulator/vm.py boards/emulator/pins.py | .venv/run.stamp
+.vm/stamp: boards/emulator/vm.py boards/emulator/debian.py boards/emulator/pins.py | .venv/run.stamp
 	@echo 'fetching the MicroPython VM' >&2
 	@$(BIN)/python boards/emulator vm >&2
 	@mkdir -p .vm && touch $@

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from emulated import EMULATOR
+from emulator.debian import LIBRARIES, VERSION, debian_mirror
 from emulator.pins import pool_files
 from emulator.trouble import Trouble
-from emulator.vm import BUILDS, LIBRARIES, VERSION, debian_mirror, find_vm
+from emulator.vm import BUILDS, find_vm
 from forked import run
 
 DEB822 = """\

@@ -7,20 +7,16 @@ import asyncio
 import json
 import re
 import sys
-import tomllib
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
 
 from emulator import control
 from emulator.chips import PROFILES, chip_ids, load_chip
-from emulator.folder import Order
 from emulator.hardened import as_burned
-from emulator.hardware_key import SIGNERS, signer_of
+from emulator.hardware_key import SIGNERS
 from emulator.trouble import USAGE, Trouble
 
-NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,31}")
 DESCRIBED = re.compile(r"[!-~]{1,31}")  # esp_app_desc.h: 32 bytes with the closing zero
 LIST_SCHEMA = "troth/emu/1"
 FAULTS_SCHEMA = "troth/faults/1"
@@ -120,15 +116,17 @@ def _image_options(image: argparse.ArgumentParser) -> None:
 
 
 def _run(asked: argparse.Namespace) -> int:
+    from emulator import orders
     from emulator.supervisor import Supervisor
 
     if asked.expect:
         raise Trouble(
             "usage.expect", "--expect needs the verifier", "troth emu run --expect STATE", USAGE
         )
-    orders = _scenario(asked.scenario) if asked.scenario else _orders(asked)
-    orders = [as_burned(order) for order in orders]
-    _check(orders)
+    scenario: Path | None = asked.scenario
+    wanted = orders.of_scenario(scenario) if scenario else orders.of_options(asked)
+    wanted = [as_burned(order) for order in wanted]
+    orders.check(wanted)
 
     def ready(rows: list[dict[str, Any]]) -> None:
         if asked.json:
@@ -137,120 +135,10 @@ def _run(asked: argparse.Namespace) -> int:
             _print_rows(rows)
 
     async def serve() -> None:
-        await Supervisor(orders, asked.state_dir and asked.state_dir.resolve()).run(ready)
+        await Supervisor(wanted, asked.state_dir and asked.state_dir.resolve()).run(ready)
 
     asyncio.run(serve())
     return 0
-
-
-def _orders(asked: argparse.Namespace) -> list[Order]:
-    if asked.n < 1:
-        raise Trouble("usage.count", "at least one board", "troth emu run -n 1", USAGE)
-    taken = {row["name"] for row in control.boards()}
-    base = asked.name or asked.chip
-    names: list[str] = []
-    number = 0
-    while len(names) < asked.n:
-        number += 1
-        name = base if asked.name and asked.n == 1 else f"{base}-{number}"
-        if name not in taken or (asked.name and asked.n == 1):
-            names.append(name)
-    if asked.hardened and asked.n > 1:
-        raise Trouble("usage.count", "--hardened is one chip", "leave -n out", USAGE)
-    profile = "P2" if asked.hardened else asked.profile
-    signer = signer_of(load_chip(asked.chip), profile, asked.signer)
-    return [
-        Order(
-            name,
-            asked.chip,
-            profile,
-            asked.files,
-            asked.app,
-            asked.fault,
-            signer=signer,
-            hmac_master=asked.hmac_master,
-            hardened=asked.hardened,
-        )
-        for name in names
-    ]
-
-
-def _scenario(path: Path) -> list[Order]:
-    try:
-        said = tomllib.loads(path.read_text())
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError) as err:
-        why = err.strerror if isinstance(err, OSError) else str(err)
-        fix = "name a TOML file with a [[board]] for each board"
-        raise Trouble("scenario.unreadable", f"{path}: {why}", fix, USAGE) from err
-    rows = said.get("board")
-    if not isinstance(rows, list) or not rows:
-        raise Trouble("scenario.empty", f"{path} has no [[board]]", _BOARD_FIX, USAGE)
-    return [_order(row, path) for row in rows]
-
-
-_TEXTS = ("name", "chip", "profile", "files", "app", "fault", "signer", "hmac_master", "hardened")
-_ALL_KEYS: dict[str, type] = {**dict.fromkeys(_TEXTS, str), "serial": int}
-
-
-_BOARD_FIX = f'a [[board]] has name = "..." and may have {", ".join(list(_ALL_KEYS)[1:])}'
-
-
-def _order(row: object, path: Path) -> Order:
-    said: dict[str, Any] = dict(row) if isinstance(row, dict) else {}
-    for key, value in said.items():
-        if key not in _ALL_KEYS or type(value) is not _ALL_KEYS[key]:
-            what = f"{path}: [[board]] {key} = {value!r}"
-            raise Trouble("scenario.key", what, _BOARD_FIX, USAGE)
-    if "name" not in said:
-        raise Trouble("scenario.key", f"{path}: a [[board]] has no name", _BOARD_FIX, USAGE)
-    for key in ("files", "app", "hmac_master", "hardened"):
-        if key in said:
-            said[key] = path.parent / said[key]
-    order = Order(**said)
-    if order.hardened:
-        order = replace(order, profile="P2")
-    if order.profile not in PROFILES:
-        return order  # refused with its own words, with all the others
-    signer = signer_of(load_chip(order.chip), order.profile, said.get("signer"))
-    return replace(order, signer=signer)
-
-
-def _check(orders: list[Order]) -> None:
-    """Everything that can be refused before a board is made."""
-    from emulator.faults import check_profile
-
-    taken = {row["name"] for row in control.boards()}
-    for order in orders:
-        if not NAME.fullmatch(order.name):
-            raise Trouble(
-                "board.name",
-                f"{order.name!r} is no name for a board",
-                "use a-z, 0-9, dot and dash, at most 32",
-                USAGE,
-            )
-        if order.name in taken:
-            raise Trouble(
-                "board.exists",
-                f"a board called {order.name} runs already",
-                f"troth emu stop {order.name}, or choose another --name",
-                USAGE,
-            )
-        taken.add(order.name)
-        load_chip(order.chip)
-        if order.profile not in PROFILES:
-            raise Trouble("profile.unknown", f"no profile {order.profile}", "P0, P1 or P2", USAGE)
-        if order.serial is not None and not 0 <= order.serial < 1 << 24:
-            what = f"{order.name}: serial = {order.serial}"
-            raise Trouble("scenario.key", what, "a number from 0 to 16777215", USAGE)
-        if order.fault:
-            check_profile(order.fault, order.profile)
-        if order.files and not order.files.is_dir():
-            fix = "name the folder with your main.py"
-            raise Trouble("files.missing", f"{order.files} is no folder", fix, USAGE)
-        if order.app and not order.app.is_file():
-            raise Trouble(
-                "app.missing", f"{order.app} is no file", "build one: troth emu image", USAGE
-            )
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
