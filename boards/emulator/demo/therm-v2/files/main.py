@@ -2,7 +2,8 @@ import thermostat
 
 import troth_agent
 
-# what no board can find out of its own application; an empty list says that there is none
+# What no board can find out of its own application; an empty list says that there is none. A board
+# with a prompt declares in boot.py: main.py does not run where questions are answered over it.
 troth_agent.declare(
     password_state="none",
     factory_state=False,
