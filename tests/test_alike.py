@@ -183,7 +183,7 @@ def aged(fleet: Fleet) -> None:
     fleet.catalogue = with_rule(
         fleet.catalogue,
         "upd.current",
-        lambda facts: (facts.v.last_evidence or 0) % 2 == 0,
+        lambda facts: not NOW - 950 <= (facts.v.last_evidence or 0) < NOW - 100,
         names=("v.last_evidence",),
     )
 
@@ -202,6 +202,18 @@ def test_everybody_is_told_what_it_would_be_told_alone(tmp_path: Path, seed: int
         now += chance.choice((10, 3000, 4 * 3600, 2 * DAY))
         fleet.reopen()
         assert alike(fleet, now) == alone(fleet, tmp_path / "alone", now)
+    fleet.store.close()
+
+
+def test_a_rule_that_asks_more_of_reports_is_asked_for_each_of_them(tmp_path: Path) -> None:
+    (tmp_path / "alone").mkdir()
+    fleet = Fleet(tmp_path, random.Random(1))
+    for number, name in enumerate(sorted(fleet.units)):
+        fleet.report(name, at=NOW - 50 * number)  # the first is told what none of the last is
+    for step in (aged, counted):
+        step(fleet)
+        fleet.reopen()
+        assert alike(fleet, NOW + 10) == alone(fleet, tmp_path / "alone", NOW + 10)
     fleet.store.close()
 
 
