@@ -22,7 +22,7 @@ REQUEST_TIMEOUT_S = 10.0  # for a whole request to come in, the handshake includ
 MAX_REQUEST = 2**19  # head and all; less is told as too large when it is evidence
 
 _LINES = {int(each): f"HTTP/1.1 {each} {each.phrase}\r\n".encode() for each in HTTPStatus}
-_PLAIN = frozenset(f"/?=&-._{ascii_letters}{digits}".encode())  # of an address
+_PLAIN = f"/?=&-._{ascii_letters}{digits}".encode()  # of an address
 
 
 class Expects(Protocol):
@@ -124,7 +124,7 @@ class Door(Patient):
             or self.flow.write_paused
             or self.expect_100_continue
             or self.parser.should_upgrade()
-            or not _PLAIN.issuperset(self.url)
+            or self.url.translate(None, _PLAIN)
         ):
             return None
         path, _, query = self.url.partition(b"?")

@@ -27,6 +27,7 @@ RETRY: Said = ((b"retry-after", b"5"),)
 
 _PROBLEM = b"application/problem+json"
 _UEID = re.compile(r"(?:[0-9a-f]{2}){7,33}")
+_FORMS = {form.encode(): form for form in ACCEPTS}
 _ACCEPT_JSON = json.dumps(ACCEPTS).encode()
 _ACCEPT_LIST = ", ".join(ACCEPTS).encode()
 
@@ -110,8 +111,9 @@ def media_type(headers: Headers) -> str:
 
 def form_of(headers: Headers) -> str:
     """Of evidence that may come, whatever answer is wanted."""
-    said = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
-    if said not in ACCEPTS or headers.get(b"content-encoding", b"identity") != b"identity":
+    kind = headers.get(b"content-type", b"")
+    said = _FORMS.get(kind) or _FORMS.get(kind.partition(b";")[0].strip().lower())
+    if said is None or headers.get(b"content-encoding", b"identity") != b"identity":
         why = f"evidence comes as {' or '.join(ACCEPTS)}, not encoded"
         raise Problem(415, "media.unsupported", why, ((b"accept", _ACCEPT_LIST),))
     announced = headers.get(b"content-length")

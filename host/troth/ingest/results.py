@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from base64 import urlsafe_b64encode
+from binascii import b2a_base64
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,6 +18,7 @@ from ..formats import cose, ear
 
 _KEPT = 100_000  # devices
 ATTESTER = "board"  # the one submodule of every result of ours
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 
 
 class Results:
@@ -128,21 +129,21 @@ _NO_INSTANT = (1 << 53) - 1  # stands where an instant will, and nowhere else
 
 
 def _template(appraisal: ear.Appraisal) -> bytes:
-    """The claims of a result as JSON, with places for the nonce and the instants."""
+    """The claims of a result as JSON, with places for the instants and, after them, the nonce."""
     held = {ATTESTER: replace(appraisal, nonce=_NO_NONCE)}
     claims = ear.build(ear.Result(_NO_INSTANT, "troth", __version__, held))
     said = json.dumps(claims, separators=(",", ":")).replace("%", "%%")
-    said = said.replace(f'"iat":{_NO_INSTANT}', '"iat":%(at)d%(exp)b')
-    return said.replace(_b64(_NO_NONCE).decode(), "%(nonce)b").encode()
+    said = said.replace(f'"iat":{_NO_INSTANT}', '"iat":%d%b')
+    return said.replace(_b64(_NO_NONCE).decode(), "%b").encode()
 
 
 def _filled(template: bytes, challenge: Challenge, at: int, until: int | None) -> bytes:
     exp = b"" if until is None else b',"exp":%d' % until
-    return template % {b"nonce": _b64(challenge.nonce), b"at": at, b"exp": exp}
+    return template % (at, exp, _b64(challenge.nonce))
 
 
 def _b64(raw: bytes) -> bytes:
-    return urlsafe_b64encode(raw).rstrip(b"=")
+    return b2a_base64(raw, newline=False).translate(_URL_SAFE).rstrip(b"=")
 
 
 _REFUSED = _template(ear.rejected())
