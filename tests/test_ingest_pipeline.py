@@ -10,6 +10,7 @@ import pytest
 import forge
 import house
 from troth.core.verdict import State
+from troth.fleet.courses import answers
 from troth.ingest.outcomes import (
     BadEnvelope,
     Judged,
@@ -313,3 +314,23 @@ def test_a_changed_claim_closes_one_interval_and_opens_one(
     states = store.state_history(device)
     assert [row.state for row in states] == [State.NON_COMPLIANT, State.COMPLIANT]
     assert states[0].failing == ("surface.no-webrepl",)
+
+
+def test_what_stood_over_a_device_is_told_for_as_long_as_it_did(
+    store: Store, device: str, board: forge.Device
+) -> None:
+    clock = house.Clock()
+    pipeline = house.pipeline(store, clock=clock)
+    for image in (None, forge.digest_of("another app"), None):
+        changed = {} if image is None else {"cfg": board.set(app_digest=image)}
+        attest(pipeline, board, **changed)
+        clock.now += 100
+    told = [row for row in answers(store, device) if row.appraisal.duty == "store.no-hardcoded"]
+    assert [(row.since - house.NOW, row.to) for row in told] == [
+        (200, None),
+        (100, house.NOW + 200),
+        (0, house.NOW + 100),
+    ]
+    newest, between, oldest = (row.subject for row in told)
+    assert newest == oldest
+    assert between.startswith("app:")

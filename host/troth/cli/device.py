@@ -154,7 +154,7 @@ def show(ref: str, everything: bool, as_of: int | None) -> int:
 def history(ref: str, duty: str | None, as_of: int | None) -> int:
     """Every answer that changed, newest first: from when to when, by which evidence.
 
-    Those of its release, model and maker are told with its own.
+    Those of its releases, models and makers are told with its own, while it stood under them.
     """
     from ..fleet.courses import answers, states
     from ..fleet.device import find_device

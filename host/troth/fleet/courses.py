@@ -1,7 +1,7 @@
 """Each duty of one device over time: what it answered, from when to when, and by which report.
 
-What is judged once for a release, model or maker has its own course, which is told here of those
-that the device stands under: it may have begun before the device ran that release.
+What is judged once for a release, model or maker has its own course, of which is told here what
+went on while the device stood under it: an older release's answers end where the next one's begin.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import NamedTuple, TypeVar
 from ..core.duties import Duty, Outcome
 from ..core.verdict import Catalogue
 from ..store import Store
-from ..store.rows import IntervalRow, StateRow
+from ..store.rows import IntervalRow, StateRow, Stood
 from .words import SEVERITIES
 
 R = TypeVar("R", IntervalRow, StateRow)
@@ -43,15 +43,20 @@ class Course:
 def answers(
     store: Store, device: str, *, duty: str | None = None, as_of: int | None = None
 ) -> tuple[IntervalRow, ...]:
-    """Every interval of a device and of what it stands under, newest first, as known by then."""
-    subjects = {"unit": device, **store.subjects(device, as_of=as_of)}
-    rows = [
-        row
-        for kind, subject in subjects.items()
-        for row in store.history(subject, kind=kind, duty=duty)
-    ]
+    """Every interval of a device and of what it stood under, newest first, as known by then."""
+    rows = list(store.history(device, kind="unit", duty=duty))
+    for under in store.stood(device):
+        told = store.history(under.subject, kind=under.kind, duty=duty)
+        rows += filter(None, (_within(row, under) for row in told))
     known = _known(rows, as_of)
     return tuple(sorted(known, key=lambda row: row.since, reverse=True))
+
+
+def _within(row: IntervalRow, under: Stood) -> IntervalRow | None:
+    """The part of an answer that went on while a device stood under it."""
+    since = max(row.since, under.since)
+    to = min((end for end in (row.to, under.to) if end is not None), default=None)
+    return replace(row, since=since, to=to) if to is None or since < to else None
 
 
 def states(store: Store, device: str, *, as_of: int | None = None) -> tuple[StateRow, ...]:

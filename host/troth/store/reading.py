@@ -49,6 +49,7 @@ from .rows import (
     StatementRow,
     StateRow,
     StepRow,
+    Stood,
     WaiverRow,
 )
 
@@ -302,6 +303,10 @@ class Reading:
     ) -> tuple[IntervalRow, ...]:
         """Every interval of a subject, newest first."""
         return self._read(lambda conn: timeline.history(conn, kind, subject, duty))
+
+    def stood(self, device: str) -> tuple[Stood, ...]:
+        """Under which release, model and maker a device stood from when to when."""
+        return self._read(lambda conn: timeline.stood(conn, device))
 
     def subjects(self, device: str, *, as_of: int | None = None) -> dict[str, str]:
         """Subject kind -> subject id under which this device's duties are answered."""

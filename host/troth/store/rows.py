@@ -238,6 +238,15 @@ class IncidentRow(NamedTuple):
     by: str
 
 
+class Stood(NamedTuple):
+    """A release, model or maker that a device stood under, from when to when."""
+
+    kind: str
+    subject: str
+    since: int
+    to: int | None
+
+
 class StepRow(NamedTuple):
     """One step of an incident; the register's own when no incident is named."""
 

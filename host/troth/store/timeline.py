@@ -12,7 +12,7 @@ from sqlalchemy.engine import Connection, Row
 from ..core.duties import Appraisal, Assurance, Outcome, Party, Reason, Subject
 from ..core.verdict import State
 from . import schema, sheets
-from .rows import IntervalRow, StateRow
+from .rows import IntervalRow, StateRow, Stood
 
 _verdicts, _states, _heads = schema.verdicts, schema.states, schema.heads
 
@@ -95,6 +95,19 @@ def subjects(conn: Connection, device: str, as_of: int | None) -> dict[str, str]
     asked = _held(select(_states.c.subjects).where(_states.c.device == device), _states, as_of)
     found = conn.execute(asked).scalar()
     return {"unit": device, **(json.loads(found) if found else {})}
+
+
+def stood(conn: Connection, device: str) -> tuple[Stood, ...]:
+    """Under which release, model and maker a device stood from when to when, oldest first."""
+    asked = select(_states.c.subjects, _states.c.since, _states.c.to)
+    found: dict[tuple[str, str], list[Stood]] = {}
+    for row in conn.execute(asked.where(_states.c.device == device).order_by(_states.c.id)):
+        for kind, subject in json.loads(row.subjects).items():
+            made = found.setdefault((kind, subject), [])
+            goes_on = made and made[-1].to == row.since
+            since = made.pop().since if goes_on else row.since
+            made.append(Stood(kind, subject, since, row.to))
+    return tuple(each for made in found.values() for each in made)
 
 
 def state(conn: Connection, device: str, as_of: int | None) -> StateRow | None:
