@@ -17,7 +17,7 @@ from troth.core.evidence import parse_evidence
 from troth.core.trust import Sealed, sealed
 from troth.formats import cose
 from troth.ingest.arithmetic import Beside, Here
-from troth.ingest.desk import Desk
+from troth.ingest.desk import HANDFUL, Desk
 from troth.ingest.outcomes import Judged, Outcome, TurnedAway
 from troth.ingest.pipeline import BARE, BUNDLE
 from troth.ingest.results import Results
@@ -26,7 +26,7 @@ from troth.store import Store
 
 BOARD = forge.Device(1)
 FUSED = forge.MacDevice(2)
-MANY = 40  # more than a handful
+MANY = HANDFUL + 8
 
 
 @pytest.fixture
