@@ -14,7 +14,18 @@ from pathlib import Path
 
 from figures import document, table
 
-PARTS = ("device", "agent", "away", "roads", "wire", "verify", "serve", "scale", "report", "command")
+PARTS = (
+    "device",
+    "agent",
+    "away",
+    "roads",
+    "wire",
+    "verify",
+    "serve",
+    "scale",
+    "report",
+    "command",
+)
 
 
 def main() -> int:
