@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any
 
 from ..core.duties import Answer, Outcome, Rule
-from ..core.tuples import new
+from ..tuples import new
 from .checked import Call, Const, Items, Name, Node, Quantified, names
 from .claims import Claim
 from .engine import Expression

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from ..formats import eat
+from ..tuples import new
 from .errors import BadSignature, Malformed, Unsupported
 from .labels import SET_CLAIMS, TOKEN_CLAIMS, fields, read_map
 from .trust import VerifiedEvidence
-from .tuples import new
 
 
 class Token(NamedTuple):

@@ -10,8 +10,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple, NoReturn
 
 from ..formats import cbor, eat
+from ..tuples import new
 from .errors import Malformed, Unsupported
-from .tuples import new
 
 MAX_BYTES = cbor.MAX_BYTES
 

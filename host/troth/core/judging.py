@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from threading import Lock
 from typing import Any, TypeVar
 
+from ..tuples import new
 from .device import Registration
 from .duties import (
     LIVE,
@@ -26,7 +27,6 @@ from .duties import (
     first_after,
     say,
 )
-from .tuples import new
 from .verdict import (
     Catalogue,
     DutySet,

@@ -12,9 +12,9 @@ from typing import ClassVar, NamedTuple
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from ..formats import cose, eat
+from ..tuples import new
 from .errors import UnknownSigner, Unsupported
 from .evidence import Evidence
-from .tuples import new
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,12 +17,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from ..tuples import new
 from .claims import ClaimsSet, Token, check_set_digest, read_claims_set, read_token
 from .duties import Facts
 from .evidence import Evidence, parse_evidence
 from .freshness import Challenge, check_freshness
 from .trust import KnownKey, VerifiedEvidence, authenticate
-from .tuples import new
 from .verdict import Catalogue, Verdict, judge
 
 

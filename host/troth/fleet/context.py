@@ -18,10 +18,10 @@ from ..core.freshness import Freshness, Handle
 from ..core.keyring import KeyRing, mac_key_id
 from ..core.reference import Policy
 from ..core.trust import KnownKey, MacKey, SignKey
-from ..core.tuples import new
 from ..formats import eat
 from ..store import Count, DeviceRow, KeyRow, Store, Subjects
 from ..trouble import Trouble
+from ..tuples import new
 from .history import History, shown
 from .yardstick import Yardsticks
 

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed, decode_ds
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from ..core.errors import BadSignature, Malformed, Unsupported
-from ..core.tuples import new
+from ..tuples import new
 from . import cbor
 
 ALG, CRIT, KID = 1, 2, 4
