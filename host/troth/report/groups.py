@@ -19,7 +19,6 @@ from .findings import STALE, Finding, Said
 from .roll import Band, Span, moment, words
 
 _SHORT = (Outcome.NOT_MET, Outcome.ERROR, STALE, Outcome.NOT_SHOWN, Outcome.WAIVED)
-_SILENT = Words("", "", None, 0)
 
 
 class Group(Protocol):
@@ -98,17 +97,19 @@ class Live:
     def __iter__(self) -> Iterator[Finding]:
         duty = self.said.duty.id
         told = self.told(duty)
-        for unit in chain.from_iterable(band.units for band in self.bands):
-            said = told.get(unit.id, _SILENT)
-            yield Finding(
-                self.said,
-                unit.name,
-                (unit.name,),
-                words(said.because, 400),
-                words(said.remedy, 400),
-                moment(self.fails.get(("unit", unit.id, duty), said.since)),
-                str(said.evidence or ""),
-            )
+        for band in self.bands:
+            first = band.place(duty).told
+            for unit in band.units:
+                said = told.get(unit.id) or Words("", "", unit.evidence[first], unit.since[first])
+                yield Finding(
+                    self.said,
+                    unit.name,
+                    (unit.name,),
+                    words(said.because, 400),
+                    words(said.remedy, 400),
+                    moment(self.fails.get(("unit", unit.id, duty), said.since)),
+                    str(said.evidence or ""),
+                )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
