@@ -78,7 +78,8 @@ def list_devices(
                 unit.model,
                 unit.row.chip or "",
                 unit.profile,
-                ago(unit.last_evidence, moment) if unit.last_evidence else "never",
+                # what came while this was read is no news of tomorrow
+                ago(min(unit.last_evidence, moment), moment) if unit.last_evidence else "never",
             )
             for unit in units
         ),
