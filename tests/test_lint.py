@@ -51,6 +51,15 @@ def test_a_new_duty_is_clean_and_its_tests_pass(tmp_path: Path) -> None:
     assert tested.output == "1 duty, 3 tests, 0 failed\n"
 
 
+def test_a_test_that_its_rule_fails_is_a_flaw(tmp_path: Path) -> None:
+    path = pack(tmp_path, ("{v.skew_s: 3}, expect: met", "{v.skew_s: 61}, expect: met"))
+    (found,) = lint(path)
+    text = Path(found.file).read_text().splitlines()
+    assert (found.code, "v.skew_s: 61" in text[found.line - 1]) == ("duty.tests", True)
+    assert "expects met, and the rule says not-met" in found.what
+    assert found.fix == "mend the rule, or what the test expects of it"
+
+
 def test_every_flaw_is_told_not_only_the_first(tmp_path: Path) -> None:
     path = pack(
         tmp_path,

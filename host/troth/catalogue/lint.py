@@ -22,6 +22,7 @@ from .lines import REMEDIES, Table
 from .loader import HERE, KINDS, shadows
 from .provisionfile import Provisions, read_provisions
 from .regimefile import build_regime, read_header
+from .testing import run_tests
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +99,7 @@ def _duties(folder: Path, taken: set[str], desk: Desk, told: list[Trouble]) -> l
         if len(told) == before:
             file = read_duty(path, desk)
             told += _vacuous(file, table, desk.claims)
+            told += _failing(file, desk.claims)
             found.append(file)
     return found
 
@@ -116,6 +118,14 @@ def _vacuous(file: DutyFile, table: Table, claims: Mapping[str, Claim]) -> Itera
             if over not in guarded:
                 what = f"{how} over {over} passes when it is empty"
                 yield table.refuse("duty.vacuous", what, "ok")
+
+
+def _failing(file: DutyFile, claims: Mapping[str, Claim]) -> Iterator[Trouble]:
+    """Tests of the file that say something else than its rule."""
+    for each in run_tests([file], claims):
+        what = f"{each.place}: a test expects {each.expect}, and the rule says {each.got}"
+        fix = "mend the rule, or what the test expects of it"
+        yield Trouble("duty.tests", what, why=str(file.path.with_name(each.place)), fix=fix)
 
 
 def _every(node: Node, negated: bool = False) -> Iterator[tuple[str, str]]:
