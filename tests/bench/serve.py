@@ -1,7 +1,7 @@
 """How many attestations a second one `troth serve` takes in, each answered after its FULL commit.
 
 A real server process with its own store (SQLite, WAL, synchronous=FULL), once over plain HTTP as
-behind a proxy (`http.*`) and once with its own TLS (`https.*`, reported); 256 connections are kept
+behind a proxy (`http.*`) and once with its own TLS (`https.*`, reported); 512 connections are kept
 alive, 200 boards report in turns, their claims-set is known. A round opens its sessions
 (`http.session`), signs its evidence off the clock, and posts it (`http.full_commit`): inside the
 span are HTTP, signature check, every duty, the signed result (EAR), the durable commit and the
@@ -38,7 +38,7 @@ from troth.settings import load_settings
 from troth.store import Store
 from troth.testing.children import TROTH, Child
 
-BOARDS, CONNECTIONS, ROUNDS = 200, 256, 9
+BOARDS, CONNECTIONS, ROUNDS = 200, 512, 9
 CHECKS = 2000  # raw ones, between the rounds
 REPORTS = 8 * CONNECTIONS  # in a round
 _ACCEPTED = cbor2.dumps({"status": 0})

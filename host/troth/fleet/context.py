@@ -13,7 +13,7 @@ from time import monotonic
 
 from ..core.claims import ClaimsSet, Token, read_claims_set
 from ..core.device import Lifecycle, Observed, Provisioning, Registration
-from ..core.duties import Facts
+from ..core.duties import LIVE_V, Facts
 from ..core.freshness import Freshness, Handle
 from ..core.keyring import KeyRing, mac_key_id
 from ..core.reference import Policy
@@ -25,7 +25,7 @@ from ..tuples import new
 from .history import History, shown
 from .yardstick import Yardsticks
 
-NOTICE_S = 0.05
+NOTICE_S = 0.1
 _GONE = (Lifecycle.REVOKED, Lifecycle.RETIRED)
 
 
@@ -210,17 +210,13 @@ class Context:
         seen, names = facts.v, shown(claims_set)
         history = self._histories.get((facts.u.device, epoch))
         before = seen.shown_before
-        return Count(
-            seen.last_evidence,
-            seen.skew_s,
-            seen.boot_forks,
-            seen.counter_regressions,
-            seen.reconnects_per_h,
-            seen.boots_24h,
+        told = (
+            *seen[:LIVE_V],  # as both begin
             not seen.fuse_regressions and (before is names or before <= names),
             history.taken if history is not None else -1,
             self._stamp[1],
         )
+        return new(Count, told)
 
     def standing_facts(self, device: str, *, now: int) -> Facts | None:
         """The facts by which a device's last report stands now; None: it never reported."""

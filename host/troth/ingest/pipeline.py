@@ -26,6 +26,7 @@ from ..core.verify import Report, answered, described
 from ..fleet.context import Context, Signer
 from ..fleet.judging import Judge
 from ..store import Accepted, ChallengeRow, Recorded, Spent, Store, StoreUnavailable
+from ..tuples import new
 from .epochs import EPOCH_S, Epochs
 from .nonces import draw_challenge
 from .outcomes import (
@@ -206,7 +207,8 @@ class Pipeline:
             evidence = _envelope(message)
         except Malformed as err:
             return _unopened(message, err)
-        return Opened(message, challenge, evidence, self.context.signer(evidence.key_id))
+        signer = self.context.signer(evidence.key_id)
+        return new(Opened, (message, challenge, evidence, signer))
 
     def _present(self, asked: Opened) -> Presented | Worded:
         signer = asked.signer
@@ -216,7 +218,7 @@ class Pipeline:
             return self._refuse(asked, err)
         if signer is None:  # it was refused; this tells the type checker
             raise RuntimeError("sealed without a signer")
-        return Presented(asked, signer, found)
+        return new(Presented, (asked, signer, found))
 
     def _authenticate(
         self, presented: Presented | Brought, holds: bool
@@ -225,7 +227,7 @@ class Pipeline:
             return self._unasked.recognise(presented, holds)
         asked, signer, found = presented
         try:
-            return Signed(asked, signer, opened(found, holds))
+            return new(Signed, (asked, signer, opened(found, holds)))
         except Rejected as err:
             return self._refuse(asked, err)
 
@@ -238,13 +240,13 @@ class Pipeline:
             return self._refuse(asked, err)
         if claims_set is None:
             return Waiting(asked.challenge, signer.key.device, report.token.set_digest)
-        return Heard(asked, signer, report, claims_set)
+        return new(Heard, (asked, signer, report, claims_set))
 
     def _weigh(self, heard: Heard) -> Weighed:
         asked, signer, report, claims_set = heard
         at = asked.message.at
         facts = self.context.facts(signer.unit, signer.epoch, report.token, claims_set, now=at)
-        return Weighed(heard, facts, self.judge.judge(facts))
+        return new(Weighed, (heard, facts, self.judge.judge(facts)))
 
     def _session(self, message: Message) -> Challenge | Repeated:
         """The open challenge of a session, or the answer that it gave to these very bytes."""
